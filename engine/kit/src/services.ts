@@ -1,6 +1,8 @@
 import type { Actor, Origin } from '@carespine/store/contract'
+import type { Store } from '@carespine/store/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import type { EventDefinition, RefusalDefinition } from './contract.ts'
 import type { Ask, CommandContext, QueryContext } from './module.ts'
 
 /** What a link or a module with routes of its own may use of the running server. */
@@ -9,15 +11,24 @@ export interface Services {
   log: Logger
   /** Folder for keys and files of this installation. */
   dataFolder: string
-  /** The account a module acts under when no person does; may see every branch. */
-  system(module: string): Promise<Actor>
-  /** One unit of work as `actor`; commits when `run` resolves. Conflicts and serialization faults are not retried. */
+  /** The account a module acts under when no person does; sees every branch, or those given. */
+  system(module: string, branches?: readonly string[]): Actor
+  /**
+   * One unit of work as `actor`; commits when `run` resolves. `run` is called again, up to four times, when another
+   * commit came in between.
+   */
   transact<T>(actor: Actor, origin: Origin, run: (context: CommandContext) => Promise<T>): Promise<T>
   /** Reads as `actor`; the audit entries are stored before this resolves. */
   view<T>(actor: Actor, origin: Origin, run: (context: QueryContext) => Promise<T>): Promise<T>
   /** Runs a module's action by its contract as `actor`, exactly as its route would, permission check included. */
   perform: Perform
   ask: Ask
+  /** The record below commands: for links that serve resources as they are. */
+  store: Store
+  /** Every refusal that the engine and the modules declare. */
+  refusals: Readonly<Record<string, RefusalDefinition>>
+  /** Every event type that a module declares. */
+  events: readonly EventDefinition[]
 }
 
 export type Perform = <I extends import('zod').ZodType, O extends import('zod').ZodType>(

@@ -77,8 +77,19 @@ export interface ReadView {
   find<T extends ResourceType>(type: T, id: string): Promise<Stored<ResourceOf<T>> | undefined>
   /** Matches of a FHIR search (`{ patient: 'Patient/1', _sort: '-date', _count: '50' }`), without included resources. */
   search<T extends ResourceType>(type: T, query: SearchInput): Promise<Stored<ResourceOf<T>>[]>
-  /** Plain SQL on a module's own tables, under row-level security. */
+  /** As `search`, with the cursor of the page that follows. Give it back as `_cursor`. */
+  page<T extends ResourceType>(
+    type: T,
+    query: SearchInput,
+  ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }>
+  /** Version of a resource, deleted ones included; undefined when there is none that the actor may see. */
+  versionOf(type: ResourceType, id: string): Promise<{ version: string; deleted: boolean } | undefined>
+  /** Adds the audit entry for patient data that come from a module's own tables. Ids of the patients shown. */
+  noteRead(patients: readonly string[]): void
+  /** Plain SQL on a module's own tables, under row-level security. Commits with the unit of work. */
   sql<R extends object>(text: string, values?: readonly unknown[]): Promise<R[]>
+  /** Encrypts text under a branch's key, for module tables. Default: the actor's branch. */
+  seal(text: string, branch?: string): Buffer
   /** Decrypts what `seal` made. */
   open(sealed: Uint8Array): string
   /** The keyed hash of a value, for looking up what is stored sealed. A signed 64-bit integer in decimal. */
@@ -99,8 +110,16 @@ export interface Transaction extends ReadView {
   emit<D>(event: EventType<D>, data: D, about: EventAbout): void
   /** Tells browsers, after the commit, that something changed. Names and ids only: no clinical content. */
   signal(hint: Hint): void
-  /** Encrypts text under a branch's key, for module tables. */
-  seal(text: string, branch?: string): Buffer
+  /** Adds an audit entry of its own, such as a sign-in. Names and codes only: no patient data. */
+  record(entry: AuditNote): void
+}
+
+export interface AuditNote {
+  /** `identity.login`, `break-glass`, … */
+  action: string
+  outcome: 'success' | 'failure'
+  reason?: string
+  patient?: string
 }
 
 export interface WriteOptions {
@@ -112,9 +131,9 @@ export interface WriteOptions {
 
 /** A nudge to browsers: who should look again at what. */
 export interface Hint {
-  /** Rooms: `user:<id>`, `branch:<id>:<topic>` such as `branch:…:lab-worklist`. */
+  /** `user:<id>` or `branch:<id>`. */
   room: string
-  /** Socket event name. */
+  /** What changed: `lab-worklist`, `notifications`, … */
   name: string
   /** Identifiers only. */
   ref?: Readonly<Record<string, string>>

@@ -1,0 +1,147 @@
+// npm run cli -- <command>. Works beside a running server and without one.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { listDeadLetters, replayDeadLetters } from '@carespine/bus/dead-letters'
+import { rebuildChart } from '@carespine/chart/contract'
+import { addClient, listBranches } from '@carespine/identity/accounts'
+import { PORTALS } from '@carespine/identity/contract'
+import { readConfig } from '@carespine/kit/config'
+import { createServices, registryOf } from '@carespine/kit/runtime'
+import { hospitalModules, migrationSets } from '@carespine/server/modules'
+import { startPostgres } from '@carespine/store/embedded-postgres'
+import { keyEncryptionKey } from '@carespine/store/keys'
+import { migrate } from '@carespine/store/migrate'
+import { Store } from '@carespine/store/store'
+import { pino } from 'pino'
+import { filesToImport, importFiles } from './import-files.ts'
+
+const usage = `Usage: npm run cli -- <command>
+
+  migrate                          bring the database up to date
+  import <file|folder> [--branch CODE]
+                                   load transaction bundles, resources and NDJSON
+  client create --role <role> [--name NAME]
+                                   make a confidential client; its secret is shown once
+                                   roles: system, ${PORTALS.join(', ')}
+  dead-letters                     events that could not be handled
+  replay <id…|all>                 give dead letters back to their consumers
+  rebuild-charts                   throw the chart projections away; they are made anew when read
+`
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+interface Installation {
+  services: ReturnType<typeof createServices>
+  store: Store
+  applied: string[]
+  close(): Promise<void>
+}
+
+async function open(): Promise<Installation> {
+  const config = readConfig(process.env)
+  if (config.databaseUrl === undefined && !existsSync(config.dataFolder)) {
+    throw new Error(`There is no hospital in ${config.dataFolder}. Run npm start once, or set CARESPINE_DATA or DATABASE_URL.`)
+  }
+  const postgres = config.databaseUrl === undefined ? await startPostgres({ folder: join(config.dataFolder, 'postgres') }) : undefined
+  const ownerUrl = config.databaseUrl ?? postgres?.url ?? ''
+  const { modules } = hospitalModules()
+  const registry = registryOf(modules)
+  const applied = await migrate(ownerUrl, migrationSets(modules))
+  const store = await Store.open({
+    url: ownerUrl,
+    kek: keyEncryptionKey(config.dataFolder, config.kek),
+    now: () => new Date(),
+    governed: registry.governed,
+    connections: 4,
+  })
+  const services = createServices({ registry, store, log: pino({ level: 'silent' }), dataFolder: config.dataFolder })
+  return {
+    services,
+    store,
+    applied,
+    async close() {
+      await store.close()
+      // A database that a running server uses stays.
+      if (postgres && !postgres.reattached) await postgres.stop()
+    },
+  }
+}
+
+function option(args: readonly string[], name: string): string | undefined {
+  const at = args.indexOf(name)
+  return at < 0 ? undefined : args[at + 1]
+}
+
+const originOf = (action: string) => ({ correlationId: randomUUID(), action, module: 'identity' })
+
+async function runImport({ services }: Installation, args: readonly string[]): Promise<void> {
+  const [path] = args
+  if (path === undefined || !existsSync(path)) throw new Error('Name a file or a folder that exists.')
+  const system = services.system('import')
+  const branches = await services.view(system, originOf('import.branches'), ({ view }) => listBranches(view))
+  const code = option(args, '--branch')
+  const branch = code === undefined ? branches[0] : branches.find((one) => one.code === code)
+  if (!branch) throw new Error(`No branch ${code ?? ''}. There are: ${branches.map((one) => one.code).join(', ') || 'none yet'}`)
+  const began = performance.now()
+  const summary = await importFiles(services, filesToImport(path), {
+    branch: branch.id,
+    onProgress: ({ files, of, added }) => {
+      const seconds = (performance.now() - began) / 1000
+      process.stdout.write(`\r  ${files} of ${of} files, ${added} resources, ${Math.round(added / seconds)} a second `)
+    },
+  })
+  const seconds = (performance.now() - began) / 1000
+  say(`\n${summary.added} resources added to ${branch.name}, ${summary.known} were there before, ${summary.refused.length} refused, in ${seconds.toFixed(1)} s`)
+  for (const { where, why } of summary.refused.slice(0, 50)) say(`  refused: ${where}: ${why}`)
+  if (summary.refused.length > 0) process.exitCode = 2
+}
+
+async function createClient({ services }: Installation, args: readonly string[]): Promise<void> {
+  const role = option(args, '--role')
+  if (role === undefined || !['system', ...PORTALS].includes(role)) throw new Error(`Give --role: system, ${PORTALS.join(', ')}`)
+  const client = await services.transact(services.system('identity'), originOf('identity.create-client'), ({ tx }) =>
+    addClient(tx, { display: option(args, '--name') ?? `${role} client`, roles: [role] }),
+  )
+  say(`client_id:     ${client.client_id}\nclient_secret: ${client.client_secret}\nThe secret is shown this once.`)
+}
+
+const commands: Readonly<Record<string, (installation: Installation, args: readonly string[]) => Promise<void>>> = {
+  migrate: async ({ applied }) => say(applied.length === 0 ? 'Up to date.' : applied.join('\n')),
+  import: runImport,
+  client: (installation, [verb, ...args]) => {
+    if (verb !== 'create') throw new Error('client create is what there is.')
+    return createClient(installation, args)
+  },
+  'dead-letters': async ({ store }) => {
+    const letters = await listDeadLetters(store.database)
+    for (const { id, consumer, type, attempts, error, at } of letters) say(`${id}  ${at.toISOString()}  ${consumer}  ${type}  ${attempts} attempts  ${error}`)
+    say(`${letters.length} dead letters`)
+  },
+  replay: async ({ store }, ids) => {
+    const all = ids.includes('all') ? (await listDeadLetters(store.database)).map(({ id }) => id) : ids
+    say(`${await replayDeadLetters(store.database, all)} events given back`)
+  },
+  'rebuild-charts': async ({ services }) => {
+    const { rebuilt } = await services.perform(rebuildChart, {}, services.system('chart'))
+    say(`${rebuilt} projections thrown away`)
+  },
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+const command = commands[name]
+if (!command) {
+  process.stderr.write(usage)
+  process.exit(name === '' || name === 'help' ? 0 : 1)
+}
+try {
+  const installation = await open()
+  try {
+    await command(installation, args)
+  } finally {
+    await installation.close()
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import type { Server as NetServer } from 'node:net'
+import { InProcessBus } from '@carespine/bus/in-process'
+import type { Bus } from '@carespine/bus/bus'
+import type { Config } from '@carespine/kit/config'
+import { createHttp } from '@carespine/kit/http'
+import { createServices, registryOf } from '@carespine/kit/runtime'
+import { serveSockets, type Sockets } from '@carespine/kit/sockets'
+import { startListener } from '@carespine/link-hl7v2/listener'
+import { getNotification, notificationHints } from '@carespine/notifications/contract'
+import type { Hint } from '@carespine/store/contract'
+import { keyEncryptionKey } from '@carespine/store/keys'
+import { migrate } from '@carespine/store/migrate'
+import { Store } from '@carespine/store/store'
+import { pino } from 'pino'
+import { hospitalModules, migrationSets } from './modules.ts'
+import { runJobs } from './run-jobs.ts'
+import { serveWebApp } from './serve-web-app.ts'
+
+export interface RunningHospital {
+  url: string
+  port: number
+  hl7Port?: number
+  services: ReturnType<typeof createServices>
+  bus: Bus
+  close(): Promise<void>
+}
+
+export interface HospitalOptions {
+  /** Owner of the database, for migrations. */
+  ownerUrl: string
+  now?(): Date
+  onProgress?(step: string): void
+}
+
+const HINTS = 'carespine_hints'
+const OUTBOX = 'carespine_outbox'
+
+/** Starts the parts of the hospital that the configuration names, on one database. */
+export async function startHospital(config: Config, options: HospitalOptions): Promise<RunningHospital> {
+  const { onProgress = () => undefined, now = () => new Date() } = options
+  const log = pino({ level: config.logLevel, base: null })
+  const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
+  const { modules, identity } = hospitalModules()
+  const registry = registryOf(modules)
+  await migrate(options.ownerUrl, migrationSets(modules), { onProgress: (file) => onProgress(`Updating the database: ${file}`) })
+
+  const store = await Store.open({
+    url: options.ownerUrl,
+    kek: keyEncryptionKey(config.dataFolder, config.kek),
+    now,
+    governed: registry.governed,
+  })
+  const services = createServices({ registry, store, log, dataFolder: config.dataFolder })
+  const authenticator = await identity.authenticator(services)
+
+  const bus: Bus = new InProcessBus({
+    database: store.database,
+    open: (row) => store.openEvent(row),
+    onFault: (fault) => log.warn(fault, 'an event was not handled'),
+  })
+  const wholeHospital = has('api') && has('worker') && has('links') && has('sockets')
+  let sockets: Sockets | undefined
+  const deliver = (hint: Hint): void => sockets?.deliver(hint)
+  // One process tells itself; several tell each other through the database, identifiers only.
+  store.onCommitted = ({ events, hints }) => {
+    if (events) bus.wake()
+    hints.forEach(deliver)
+    if (!wholeHospital) void tellOthers(store, events, hints).catch(() => log.warn('other processes were not told'))
+  }
+  const self = randomUUID()
+  const stopListening = wholeHospital
+    ? () => undefined
+    : await store.database.listen([HINTS, OUTBOX], (channel, payload) => {
+        if (channel === OUTBOX) bus.wake()
+        else {
+          const { from, hint } = JSON.parse(payload) as { from: string; hint: Hint }
+          if (from !== self) deliver(hint)
+        }
+      })
+  async function tellOthers(of: Store, events: boolean, hints: readonly Hint[]): Promise<void> {
+    const everywhere = { branches: '', patient: '' }
+    if (events) await of.database.query(everywhere, { text: 'select pg_notify($1, $2)', values: [OUTBOX, ''] })
+    for (const hint of hints) {
+      const payload = JSON.stringify({ from: self, hint })
+      await of.database.query(everywhere, { text: 'select pg_notify($1, $2)', values: [HINTS, payload] })
+    }
+  }
+
+  const app = await createHttp({
+    registry,
+    services,
+    authenticator,
+    health: {
+      async faults() {
+        const scope = { branches: '', patient: '' }
+        const reachable = await store.database.query(scope, { text: 'select 1' }).then(() => true, () => false)
+        return reachable ? [] : ['database']
+      },
+    },
+  })
+  if (has('api')) await serveWebApp(app)
+  await app.listen({ port: config.port, host: config.host })
+  const address = app.server.address()
+  const port = typeof address === 'object' && address ? address.port : config.port
+  if (has('sockets')) {
+    const present = async (ref: Readonly<Record<string, string>>, actor: Parameters<typeof services.perform>[2]) =>
+      await services.perform(getNotification, { id: ref.id ?? '' }, actor)
+    sockets = serveSockets({
+      server: app.server,
+      authenticator,
+      log,
+      presents: new Map(Object.values(notificationHints).map((name) => [name, present])),
+    })
+  }
+  let stopJobs: () => Promise<void> = async () => undefined
+  if (has('worker')) {
+    await bus.start(
+      registry.reactions.map(({ module, reaction }) => ({
+        name: reaction.name,
+        type: reaction.on.type,
+        handle: (event) => services.react(module, reaction, event),
+      })),
+    )
+    stopJobs = runJobs(registry, services)
+  }
+  const listener = has('links') ? await startListener({ port: config.hl7Port, host: config.host, services }) : undefined
+
+  return {
+    url: `http://${config.host === '0.0.0.0' ? 'localhost' : config.host}:${port}`,
+    port,
+    ...(listener ? { hl7Port: listener.port } : {}),
+    services,
+    bus,
+    async close() {
+      stopListening()
+      await listener?.close()
+      await sockets?.close()
+      await closeHttp(app.server as unknown as NetServer, () => app.close())
+      await stopJobs()
+      await bus.close()
+      await store.close()
+    },
+  }
+}
+
+async function closeHttp(server: NetServer & { closeAllConnections?(): void }, close: () => Promise<unknown>): Promise<void> {
+  const closing = close()
+  setTimeout(() => server.closeAllConnections?.(), 1500).unref()
+  await closing
+}

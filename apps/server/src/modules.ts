@@ -1,0 +1,26 @@
+import { chart } from '@carespine/chart'
+import { encounters } from '@carespine/encounters'
+import { createIdentity } from '@carespine/identity'
+import type { ModuleDefinition } from '@carespine/kit/module'
+import { lab } from '@carespine/lab'
+import { fhirApi } from '@carespine/link-fhir-api'
+import { createHl7v2 } from '@carespine/link-hl7v2'
+import { notifications } from '@carespine/notifications'
+import { orders } from '@carespine/orders'
+import { registration } from '@carespine/registration'
+import type { MigrationSet } from '@carespine/store/migrate'
+
+/** Every module of the hospital: the one list. Identity comes with the authenticator that all routes ask. */
+export function hospitalModules(): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
+  const identity = createIdentity()
+  return {
+    identity,
+    modules: [identity.module, registration, encounters, orders, lab, notifications, chart, createHl7v2(), fhirApi],
+  }
+}
+
+/** The store's own tables first, then each module's, in the order above. */
+export function migrationSets(modules: readonly ModuleDefinition[]): MigrationSet[] {
+  const engine = { name: 'store', folder: new URL('../../../engine/store/migrations/', import.meta.url) }
+  return [engine, ...modules.flatMap(({ name, migrations }) => (migrations ? [{ name, folder: migrations }] : []))]
+}

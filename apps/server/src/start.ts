@@ -1,0 +1,121 @@
+// `npm start`: one process, everything in it.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { addSetupLink, listAccounts } from '@carespine/identity/accounts'
+import { type Config, readConfig } from '@carespine/kit/config'
+import { startPostgres } from '@carespine/store/embedded-postgres'
+
+const began = performance.now()
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const progress = (step: string): void => say(`  ${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s  ${step}`)
+
+function stop(line: string): never {
+  process.stderr.write(`\n${line}\n`)
+  process.exit(1)
+}
+
+function isTaken(port: number, host: string): Promise<boolean> {
+  return new Promise((done) => {
+    const probe = createServer()
+    probe.once('error', () => done(true))
+    probe.listen(port, host, () => probe.close(() => done(false)))
+  })
+}
+
+async function checkPorts(config: Config): Promise<void> {
+  if (config.port !== 0 && (await isTaken(config.port, config.host))) {
+    stop(`Port ${config.port} is in use. Set PORT to another one: PORT=${config.port + 1} npm start`)
+  }
+  if (config.roles.includes('links') && config.hl7Port !== 0 && (await isTaken(config.hl7Port, config.host))) {
+    stop(`Port ${config.hl7Port} is in use. Set HL7_PORT to another one: HL7_PORT=${config.hl7Port + 1} npm start`)
+  }
+}
+
+// One server for a data folder. The lock of a process that was killed is taken over.
+function lock(folder: string): () => void {
+  const file = join(folder, 'server.pid')
+  const before = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
+  if (before > 0 && before !== process.pid && isServer(before)) {
+    stop(`Process ${before} already serves ${folder}. Stop it, or set CARESPINE_DATA to another folder.`)
+  }
+  writeFileSync(file, String(process.pid))
+  return () => rmSync(file, { force: true })
+}
+
+function isServer(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    const command = existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : 'start.ts'
+    return command.includes('start.ts')
+  } catch {
+    return false
+  }
+}
+
+async function main(): Promise<void> {
+  const [major] = process.versions.node.split('.').map(Number)
+  if ((major ?? 0) < 24) stop(`Carespine needs Node 24; this is ${process.version}. Run it with: npm start`)
+  const config = (() => {
+    try {
+      return readConfig(process.env)
+    } catch (error) {
+      return stop((error as Error).message)
+    }
+  })()
+  say('Carespine')
+  await checkPorts(config)
+  try {
+    mkdirSync(config.dataFolder, { recursive: true, mode: 0o711 })
+  } catch (error) {
+    stop(`The data folder cannot be made: ${(error as Error).message}. Set CARESPINE_DATA to a folder you may write to.`)
+  }
+  const unlock = lock(config.dataFolder)
+  const server = import('./hospital-server.ts')
+  const web = import('./build-web.ts').then(({ buildWeb }) => (config.roles.includes('api') ? buildWeb(progress) : undefined))
+  const postgres =
+    config.databaseUrl === undefined
+      ? await startPostgres({ folder: join(config.dataFolder, 'postgres'), onProgress: progress })
+      : undefined
+  await web
+  const { startHospital } = await server
+  const hospital = await startHospital(config, { ownerUrl: config.databaseUrl ?? postgres?.url ?? '', onProgress: progress })
+
+  let closing = false
+  const close = async (): Promise<void> => {
+    if (closing) return
+    closing = true
+    setTimeout(() => process.exit(1), 15_000).unref()
+    await hospital.close()
+    await postgres?.stop()
+    unlock()
+    process.exit(0)
+  }
+  process.on('SIGINT', () => void close())
+  process.on('SIGTERM', () => void close())
+
+  if (config.demo) {
+    const { demoAccess } = await import('./seed-demo.ts')
+    const { users } = await demoAccess(hospital, config.dataFolder, { onProgress: progress })
+    progress('Ready')
+    say(`\n  ${hospital.url}\n`)
+    const roles = [...new Set(users.map(({ role }) => role))]
+    say(`  ${'portal'.padEnd(11)}${'e-mail'.padEnd(44)}password`)
+    for (const role of roles) {
+      const user = users.find((one) => one.role === role)
+      if (user) say(`  ${role.padEnd(11)}${user.email.padEnd(44)}${user.password}`)
+    }
+    say(`\n  Demo data; all log-ins are in ${join(config.dataFolder, 'demo-access.json')}. CARESPINE_DEMO=off starts empty.\n`)
+    return
+  }
+  progress('Ready')
+  say(`\n  ${hospital.url}\n`)
+  const { services } = hospital
+  const origin = { correlationId: 'setup-link', action: 'identity.setup-link', module: 'identity' }
+  const link = await services.transact(services.system('identity'), origin, async ({ tx, now }) =>
+    (await listAccounts(tx)).length === 0 ? await addSetupLink(tx, now) : undefined,
+  )
+  if (link !== undefined) say(`  Set up the first administrator, once, within a day: ${hospital.url}/setup#${link}\n`)
+}
+
+main().catch((error: unknown) => stop(error instanceof Error ? error.message : String(error)))

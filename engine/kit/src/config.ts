@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+
+const processRoles = ['api', 'worker', 'links', 'sockets'] as const
+export type ProcessRole = (typeof processRoles)[number]
+
+const Environment = z.object({
+  PORT: port(8080),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  HL7_PORT: port(2575),
+  CARESPINE_DATA: z.string().min(1).default('./data'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  ROLES: z
+    .string()
+    .default(processRoles.join(','))
+    .transform((text) => text.split(',').map((role) => role.trim()))
+    .pipe(z.array(z.enum(processRoles)).min(1)),
+  CARESPINE_DEMO: z.enum(['on', 'off']).default('on'),
+  CARESPINE_KEK: z.string().optional(),
+  CARESPINE_KEK_FILE: z.string().optional(),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+})
+
+/** How this process runs; from environment variables alone. */
+export interface Config {
+  port: number
+  host: string
+  hl7Port: number
+  dataFolder: string
+  databaseUrl?: string
+  roles: readonly ProcessRole[]
+  demo: boolean
+  /** Key-encryption key in base64, when it does not lie in the data folder. */
+  kek?: string
+  logLevel: string
+}
+
+/** Reads the environment. Throws one line for each variable that is wrong, naming it. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Environment.safeParse(given)
+  if (!parsed.success) {
+    throw new Error(parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`).join('\n'))
+  }
+  const { data } = parsed
+  const kek = data.CARESPINE_KEK ?? (data.CARESPINE_KEK_FILE && readFileSync(data.CARESPINE_KEK_FILE, 'utf8').trim())
+  return {
+    port: data.PORT,
+    host: data.HOST,
+    hl7Port: data.HL7_PORT,
+    dataFolder: resolve(data.CARESPINE_DATA),
+    ...(data.DATABASE_URL === undefined ? {} : { databaseUrl: data.DATABASE_URL }),
+    roles: data.ROLES,
+    demo: data.CARESPINE_DEMO === 'on',
+    ...(kek ? { kek } : {}),
+    logLevel: data.LOG_LEVEL,
+  }
+}

@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto'
+import fastifyCookie from '@fastify/cookie'
+import { Refusal, refuse } from '@carespine/store/refusal'
+import fastify, { LogController, type FastifyError, type FastifyInstance, type FastifyRequest, type RouteOptions } from 'fastify'
+import { collectDefaultMetrics, Counter, Histogram, Registry as Metrics } from 'prom-client'
+import { actionPath, type RefusalDefinition, z } from './contract.ts'
+import { allows } from './permission.ts'
+import { registerApiDocs } from './api-docs.ts'
+import type { createServices, Registry } from './runtime.ts'
+import type { Authenticator } from './services.ts'
+
+type Running = ReturnType<typeof createServices>
+
+/** Answers about the server's own state; see `/health/ready`. */
+export interface Health {
+  /** Names of parts that do not work, empty when the server is ready. */
+  faults(): Promise<string[]>
+}
+
+export interface HttpOptions {
+  registry: Registry
+  services: Running
+  authenticator: Authenticator
+  health: Health
+}
+
+const CORRELATION = /^[\w.-]{8,64}$/
+const BODY_LIMIT = 1_048_576
+
+/**
+ * The HTTP server with the routes derived from every module's actions, each behind its permission, and the routes that
+ * modules and links contribute. A route that names no permission stops the server from starting.
+ */
+export async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
+  const { registry, services, authenticator } = options
+  const app = fastify({
+    bodyLimit: BODY_LIMIT,
+    loggerInstance: services.log as never,
+    // A URL may hold identifiers; lines about requests hold the URL.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestTimeout: 120_000,
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+  }) as unknown as FastifyInstance
+  // Input is checked by the actions' own schemas; what routes declare here is for the API description.
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.decorateRequest('actor')
+  app.decorateRequest('origin')
+
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', (route) => {
+    routes.push(route)
+  })
+  // Looked at when all plugins have had their say.
+  app.addHook('onReady', async () => {
+    for (const { method, url, config } of routes) {
+      if (config?.allow === undefined) throw new Error(`${method} ${url} names no permission: set config.allow`)
+    }
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    const given = request.headers['x-correlation-id']
+    const correlationId = typeof given === 'string' && CORRELATION.test(given) ? given : request.id
+    request.origin = {
+      correlationId,
+      action: `http.${request.method.toLowerCase()}`,
+      module: 'http',
+      address: request.ip,
+    }
+    reply.header('x-correlation-id', correlationId)
+    reply.header('x-content-type-options', 'nosniff')
+    const allow = request.routeOptions.config.allow
+    // Addresses that do not exist are answered to anyone; they open nothing.
+    if (allow === undefined || allow === 'anyone') return
+    reply.header('cache-control', 'no-store')
+    request.actor = await authenticator.actorOf(bearerToken(request))
+    if (allow !== 'signed-in' && !allows(request.actor.permissions, allow)) {
+      refuse('PERMISSION_MISSING', { permission: allow })
+    }
+  })
+  app.setErrorHandler(async (error, request, reply) => {
+    const { status, body, retryAfter } = answerTo(error, registry.refusals, request)
+    if (status >= 500) services.log.error({ correlationId: request.origin?.correlationId, err: describe(error) })
+    if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="carespine"')
+    await reply.code(status).type('application/json; charset=utf-8').send(body)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const { status, body } = answerTo(new Refusal('NOT_FOUND'), registry.refusals, request)
+    return reply.code(status).send(body)
+  })
+
+  await app.register(fastifyCookie)
+  registerMetrics(app)
+  registerHealth(app, options.health)
+  await registerApiDocs(app)
+  await app.register(async (api) => {
+    for (const { module, served } of registry.actions.values()) deriveRoute(api, services, module, served.action.name, registry)
+  })
+  for (const { routes } of registry.modules) {
+    if (routes) await app.register(async (scope) => await routes(scope, services))
+  }
+  return app
+}
+
+function bearerToken(request: FastifyRequest): string {
+  const header = request.headers.authorization
+  if (header === undefined || !header.startsWith('Bearer ')) refuse('SIGN_IN_NEEDED')
+  return header.slice(7).trim()
+}
+
+function deriveRoute(api: FastifyInstance, services: Running, module: string, name: string, registry: Registry): void {
+  const action = registry.actions.get(name)?.served.action
+  if (!action) return
+  const isCommand = action.kind === 'command'
+  api.post(
+    actionPath(name),
+    {
+      config: { allow: action.allow },
+      schema: {
+        tags: [module],
+        summary: action.summary,
+        operationId: name,
+        body: z.toJSONSchema(action.input, { io: 'input', unrepresentable: 'any' }),
+        response: { 200: z.toJSONSchema(action.output, { unrepresentable: 'any' }) },
+        ...(isCommand
+          ? {
+              headers: {
+                type: 'object',
+                properties: { 'idempotency-key': { type: 'string', description: 'The same key repeats nothing.' } },
+              },
+            }
+          : {}),
+      },
+    },
+    async (request) => {
+      const origin = { ...request.origin, action: name, module }
+      const key = request.headers['idempotency-key']
+      const idempotency =
+        isCommand && typeof key === 'string' && key.length > 0
+          ? { idempotency: { key: key.slice(0, 200), request: JSON.stringify(request.body ?? {}) } }
+          : {}
+      return (await services.performFor(name, request.body, request.actor, origin, idempotency)) ?? {}
+    },
+  )
+}
+
+interface Answer {
+  status: number
+  body: { code: string; message: string; details?: unknown; correlationId?: string }
+  retryAfter?: number
+}
+
+/** What a fault is answered with. A bug is a 500 that says nothing but its correlation id. */
+export function answerTo(
+  error: unknown,
+  refusals: Readonly<Record<string, RefusalDefinition>>,
+  request: FastifyRequest,
+): Answer {
+  const correlationId = request.origin?.correlationId ?? request.id
+  const refusal = asRefusal(error)
+  const known = refusal && refusals[refusal.code]
+  if (!refusal || !known) {
+    const message = 'Something broke in the server. Nothing was stored. Give the correlation id to your IT department.'
+    return { status: 500, body: { code: 'INTERNAL', message, correlationId } }
+  }
+  const details = Object.keys(refusal.details).length > 0 ? { details: refusal.details } : {}
+  const retryAfter = known.status === 429 ? Number(refusal.details.retryAfter ?? 30) : known.status === 503 ? 2 : undefined
+  return {
+    status: STATUS_OF_TRANSPORT[refusal.code] ?? known.status,
+    body: { code: refusal.code, message: known.message, ...details, correlationId },
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  }
+}
+
+const STATUS_OF_TRANSPORT: Readonly<Record<string, number>> = { INPUT_TOO_LARGE: 413, INPUT_TYPE_UNSUPPORTED: 415 }
+
+function asRefusal(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error
+  const { code = '', statusCode = 500 } = error as Partial<FastifyError>
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('INPUT_TOO_LARGE')
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Refusal('INPUT_TYPE_UNSUPPORTED')
+  if (statusCode === 429) return new Refusal('RATE_LIMITED')
+  if (statusCode >= 400 && statusCode < 500) return new Refusal('INPUT_MALFORMED')
+  return undefined
+}
+
+// The stack names places in the code; messages of PostgreSQL may quote a value and stay out of the log.
+function describe(error: unknown): { type: string; code?: string; stack?: string } {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { code, severity } = error as { code?: string; severity?: string }
+  const frames = error.stack?.split('\n').filter((line) => line.trimStart().startsWith('at ')) ?? []
+  const message = severity === undefined ? error.message.slice(0, 200) : `PostgreSQL ${code}`
+  return { type: `${error.name}: ${message}`, ...(code === undefined ? {} : { code }), stack: frames.slice(0, 12).join('\n') }
+}
+
+function registerHealth(app: FastifyInstance, health: Health): void {
+  app.get('/health/live', { config: { allow: 'anyone' }, schema: { tags: ['health'] } }, async () => ({ status: 'ok' }))
+  app.get('/health/ready', { config: { allow: 'anyone' }, schema: { tags: ['health'] } }, async (_request, reply) => {
+    const faults = await health.faults()
+    return reply.code(faults.length === 0 ? 200 : 503).send({ status: faults.length === 0 ? 'ok' : 'unready', faults })
+  })
+}
+
+function registerMetrics(app: FastifyInstance): void {
+  const metrics = new Metrics()
+  collectDefaultMetrics({ register: metrics })
+  const seconds = new Histogram({
+    name: 'carespine_http_seconds',
+    help: 'Time to answer, by route pattern and status',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers: [metrics],
+  })
+  const refused = new Counter({
+    name: 'carespine_http_refused_total',
+    help: 'Answers of 400 and above',
+    labelNames: ['status'],
+    registers: [metrics],
+  })
+  // Labels are route patterns: a URL may hold an identifier, a pattern cannot.
+  app.addHook('onResponse', async (request, reply) => {
+    const status = String(reply.statusCode)
+    seconds.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status }, reply.elapsedTime / 1000)
+    if (reply.statusCode >= 400) refused.inc({ status })
+  })
+  app.get('/metrics', { config: { allow: 'anyone' }, schema: { hide: true } }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  )
+}

@@ -1,0 +1,246 @@
+import pg from 'pg'
+import { refuse } from './refusal.ts'
+
+/** What row-level security lets a statement see. */
+export interface Scope {
+  /** Sorted branch uuids, joined as a PostgreSQL array literal. */
+  branches: string
+  /** The only patient visible, or ''. */
+  patient: string
+}
+
+export interface Statement {
+  text: string
+  values?: readonly unknown[]
+  /** Prepared under this name when given: for texts that come back. */
+  name?: string
+}
+
+/** A transaction that is open. */
+export interface Session {
+  query<R>(statement: Statement): Promise<R[]>
+  commit(): Promise<void>
+  rollback(): Promise<void>
+}
+
+const BYTEA = 17
+
+// pg reads rows as text, binary format included, so bytea comes as hex. Node's own decoder takes it at memory speed;
+// the parser that pg brings walks it byte by byte.
+const types = {
+  getTypeParser(oid: number, format?: string): (value: never) => unknown {
+    if (oid === BYTEA) return (value: string) => Buffer.from(value.slice(2), 'hex')
+    return pg.types.getTypeParser(oid, format as 'text') as (value: never) => unknown
+  },
+}
+
+interface Connection {
+  client: pg.Client
+  scope: string
+  broken: boolean
+}
+
+/** SQLSTATE classes and socket errors that say the server is gone or starting, not that the statement is wrong. */
+export function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = (error as { code?: string }).code ?? ''
+  return (
+    code.startsWith('08') ||
+    ['57P01', '57P02', '57P03', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT'].includes(code) ||
+    /Connection terminated|Client has encountered a connection error|not queryable/.test(error.message)
+  )
+}
+
+/**
+ * Connections to PostgreSQL as the role that cannot bypass row-level security. Each remembers the scope it was last
+ * given, so that a statement usually needs one round trip: settings are sent again only when the actor sees other
+ * branches than the one before.
+ */
+export class Database {
+  readonly #url: string
+  readonly #max: number
+  readonly #idle: Connection[] = []
+  #open = 0
+  readonly #waiting: { take(connection: Connection): void; fail(error: unknown): void }[] = []
+  #closed = false
+
+  constructor(url: string, options: { connections?: number } = {}) {
+    this.#url = url
+    this.#max = options.connections ?? 12
+  }
+
+  async #connect(): Promise<Connection> {
+    const deadline = performance.now() + 15_000
+    for (;;) {
+      const client = new pg.Client({
+        connectionString: this.#url,
+        options: '-c role=carespine_app -c statement_timeout=60000 -c timezone=UTC -c jit=off',
+        connectionTimeoutMillis: 5000,
+      })
+      const connection: Connection = { client, scope: '', broken: false }
+      client.on('error', () => {
+        connection.broken = true
+      })
+      try {
+        await client.connect()
+        return connection
+      } catch (error) {
+        client.end().catch(ignoreEndOfBrokenClient)
+        if (!isConnectionLoss(error) || performance.now() > deadline || this.#closed) throw error
+        await new Promise((resolve) => setTimeout(resolve, 150))
+      }
+    }
+  }
+
+  async #take(scope: string): Promise<Connection> {
+    if (this.#closed) refuse('STORE_UNAVAILABLE')
+    for (;;) {
+      const at = this.#idle.findLastIndex((idle) => idle.scope === scope)
+      const connection = at >= 0 ? this.#idle.splice(at, 1)[0] : this.#idle.length > 0 ? this.#idle.shift() : undefined
+      if (connection) {
+        if (!connection.broken) return connection
+        this.#drop(connection)
+        continue
+      }
+      if (this.#open < this.#max) {
+        this.#open += 1
+        try {
+          return await this.#connect()
+        } catch (error) {
+          this.#open -= 1
+          throw error
+        }
+      }
+      return await new Promise<Connection>((take, fail) => this.#waiting.push({ take, fail }))
+    }
+  }
+
+  #drop(connection: Connection): void {
+    this.#open -= 1
+    connection.client.end().catch(ignoreEndOfBrokenClient)
+  }
+
+  #give(connection: Connection): void {
+    if (connection.broken || this.#closed) {
+      this.#drop(connection)
+      const next = this.#waiting.shift()
+      if (next) this.#take('').then(next.take, next.fail)
+      return
+    }
+    const next = this.#waiting.shift()
+    if (next) next.take(connection)
+    else this.#idle.push(connection)
+  }
+
+  async #enter(connection: Connection, scope: Scope): Promise<void> {
+    const wanted = `${scope.branches};${scope.patient}`
+    if (connection.scope === wanted) return
+    connection.scope = ''
+    await connection.client.query({
+      name: 'scope',
+      text: "select set_config('carespine.branches', $1, false), set_config('carespine.patient', $2, false)",
+      values: [scope.branches, scope.patient],
+    })
+    connection.scope = wanted
+  }
+
+  async #run<R>(connection: Connection, statement: Statement): Promise<R[]> {
+    const result = await connection.client.query({
+      text: statement.text,
+      values: statement.values as unknown[],
+      ...(statement.name === undefined ? {} : { name: statement.name }),
+      types,
+    } as pg.QueryConfig)
+    return result.rows as R[]
+  }
+
+  /** Runs one statement under the scope. A read that loses its connection is tried once more on a new one. */
+  async query<R>(scope: Scope, statement: Statement, options: { retry?: 'reads' } = {}): Promise<R[]> {
+    const connection = await this.#take(`${scope.branches};${scope.patient}`)
+    try {
+      await this.#enter(connection, scope)
+      return await this.#run<R>(connection, statement)
+    } catch (error) {
+      if (isConnectionLoss(error)) {
+        connection.broken = true
+        if (options.retry === 'reads') return await this.query(scope, statement)
+        refuse('STORE_UNAVAILABLE')
+      }
+      throw error
+    } finally {
+      this.#give(connection)
+    }
+  }
+
+  /** Opens a transaction; it holds a connection until `commit` or `rollback`, one of which must be called. */
+  async begin(scope: Scope): Promise<Session> {
+    const connection = await this.#take(`${scope.branches};${scope.patient}`)
+    let ended = false
+    const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isConnectionLoss(error)) throw error
+        connection.broken = true
+        refuse('STORE_UNAVAILABLE')
+      }
+    }
+    const end = async (how: 'commit' | 'rollback'): Promise<void> => {
+      if (ended) return
+      ended = true
+      try {
+        await guarded(() => connection.client.query(how))
+      } finally {
+        this.#give(connection)
+      }
+    }
+    try {
+      await this.#enter(connection, scope)
+      await connection.client.query('begin')
+    } catch (error) {
+      ended = true
+      connection.broken = true
+      this.#give(connection)
+      if (isConnectionLoss(error)) refuse('STORE_UNAVAILABLE')
+      throw error
+    }
+    return {
+      query: (statement) => guarded(() => this.#run(connection, statement)),
+      commit: () => end('commit'),
+      rollback: () => end('rollback').catch(ignoreEndOfBrokenClient),
+    }
+  }
+
+  /** A connection of its own that listens; `onMessage` gets each payload. Reconnects until closed. */
+  async listen(channels: readonly string[], onMessage: (channel: string, payload: string) => void): Promise<() => void> {
+    let client: pg.Client | undefined
+    let stopped = false
+    const connect = async (): Promise<void> => {
+      const connection = await this.#connect()
+      client = connection.client
+      client.on('notification', ({ channel, payload }) => onMessage(channel, payload ?? ''))
+      client.on('end', () => {
+        if (!stopped && !this.#closed) connect().catch(() => undefined)
+      })
+      for (const channel of channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`)
+    }
+    await connect()
+    return () => {
+      stopped = true
+      client?.end().catch(ignoreEndOfBrokenClient)
+    }
+  }
+
+  /** Connections that are open, for the metrics page. */
+  get connections(): { open: number; idle: number; waiting: number } {
+    return { open: this.#open, idle: this.#idle.length, waiting: this.#waiting.length }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#idle.splice(0).map((connection) => connection.client.end().catch(ignoreEndOfBrokenClient)))
+  }
+}
+
+// The connection is being thrown away; that its server has gone already changes nothing.
+function ignoreEndOfBrokenClient(): void {}

@@ -1,0 +1,165 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LRUCache } from 'lru-cache'
+
+// A sealed value: format (1 byte), version of the branch's data key (2), nonce (12), ciphertext, tag (16).
+const FORMAT = 1
+const HEADER = 15
+const TAG = 16
+
+/** Where wrapped keys are kept: the database. */
+export interface KeyShelf {
+  load(): Promise<{ branch: string; version: number; wrapped: Buffer }[]>
+  /** Stores a wrapped key unless one of that branch and version is there; returns the one that is there. */
+  keep(branch: string, version: number, wrapped: Buffer): Promise<Buffer>
+  /** The same for a secret of the whole installation. */
+  keepSecret(name: string, wrapped: Buffer): Promise<Buffer>
+}
+
+/**
+ * Reads the key-encryption key: 32 bytes, base64, from `CARESPINE_KEK` or the file it lives in. The file is made at the
+ * first start, readable by its owner alone. Without it nothing in the database can be read: back it up apart from the
+ * database.
+ */
+export function keyEncryptionKey(dataFolder: string, given?: string): Buffer {
+  if (given !== undefined) return parseKey(given, 'CARESPINE_KEK')
+  const file = join(dataFolder, 'keys', 'key-encryption-key')
+  if (!existsSync(file)) {
+    mkdirSync(join(dataFolder, 'keys'), { recursive: true, mode: 0o700 })
+    writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
+    chmodSync(file, 0o600)
+  }
+  return parseKey(readFileSync(file, 'utf8').trim(), file)
+}
+
+function parseKey(text: string, source: string): Buffer {
+  const key = Buffer.from(text, 'base64')
+  if (key.length !== 32) throw new Error(`${source} must hold 32 bytes in base64 (make one: openssl rand -base64 32)`)
+  return key
+}
+
+function encrypt(key: Buffer, keyVersion: number, plain: Uint8Array, bound: string): Buffer {
+  const nonce = randomNonce()
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  cipher.setAAD(Buffer.from(bound))
+  const sealed = Buffer.allocUnsafe(HEADER + plain.length + TAG)
+  sealed[0] = FORMAT
+  sealed.writeUInt16BE(keyVersion, 1)
+  nonce.copy(sealed, 3)
+  cipher.update(plain).copy(sealed, HEADER)
+  cipher.final()
+  cipher.getAuthTag().copy(sealed, HEADER + plain.length)
+  return sealed
+}
+
+function decrypt(key: Buffer, sealed: Buffer, bound: string): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(3, HEADER))
+  decipher.setAAD(Buffer.from(bound))
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG))
+  const plain = decipher.update(sealed.subarray(HEADER, sealed.length - TAG))
+  decipher.final()
+  return plain
+}
+
+// Nonces are cut from a block of random bytes: one call to the generator serves 512 of them.
+let nonceBlock = Buffer.alloc(0)
+let nonceAt = 0
+function randomNonce(): Buffer {
+  if (nonceAt + 12 > nonceBlock.length) {
+    nonceBlock = randomBytes(12 * 512)
+    nonceAt = 0
+  }
+  nonceAt += 12
+  return nonceBlock.subarray(nonceAt - 12, nonceAt)
+}
+
+/** Data keys of every branch and the index key, held in memory, wrapped at rest. */
+export class Keyring {
+  readonly #kek: Buffer
+  readonly #shelf: KeyShelf
+  readonly #indexKey: Buffer
+  readonly #keys = new Map<string, Buffer[]>()
+  readonly #hashes = new LRUCache<string, string>({ max: 50_000 })
+
+  private constructor(kek: Buffer, shelf: KeyShelf, indexKey: Buffer) {
+    this.#kek = kek
+    this.#shelf = shelf
+    this.#indexKey = indexKey
+  }
+
+  /** Unwraps what the shelf holds. Throws when the key-encryption key is not the one that wrapped it. */
+  static async open(kek: Buffer, shelf: KeyShelf): Promise<Keyring> {
+    const fresh = encrypt(kek, 0, randomBytes(32), 'index-key')
+    const keyring = new Keyring(kek, shelf, unwrap(kek, await shelf.keepSecret('index-key', fresh), 'index-key'))
+    await keyring.#load()
+    return keyring
+  }
+
+  async #load(): Promise<void> {
+    for (const { branch, version, wrapped } of await this.#shelf.load()) {
+      const keys = this.#keys.get(branch) ?? []
+      keys[version] = unwrap(this.#kek, wrapped, `branch-key/${branch}/${version}`)
+      this.#keys.set(branch, keys)
+    }
+  }
+
+  /** True when values can be sealed for the branch at once. */
+  has(branch: string): boolean {
+    return this.#keys.has(branch)
+  }
+
+  /** Makes the branch's first data key unless it has one. */
+  async ensure(branch: string): Promise<void> {
+    if (this.#keys.has(branch)) return
+    const bound = `branch-key/${branch}/1`
+    const wrapped = await this.#shelf.keep(branch, 1, encrypt(this.#kek, 0, randomBytes(32), bound))
+    this.#keys.set(branch, [Buffer.alloc(0), unwrap(this.#kek, wrapped, bound)])
+  }
+
+  /** Branches that hold or held content. */
+  branches(): string[] {
+    return [...this.#keys.keys()]
+  }
+
+  /**
+   * Encrypts under the branch's newest key.
+   * @param bound What the value belongs to, such as `Patient/<id>/<version>`; `open` must name the same.
+   */
+  seal(branch: string, plain: Uint8Array, bound: string): Buffer {
+    const keys = this.#keys.get(branch)
+    const key = keys?.at(-1)
+    if (!keys || !key) throw new Error(`Branch ${branch} has no data key`)
+    return encrypt(key, keys.length - 1, plain, bound)
+  }
+
+  /** Decrypts what `seal` made. Throws when it was changed or moved to another place. */
+  open(branch: string, sealed: Buffer, bound: string): Buffer {
+    if (sealed[0] !== FORMAT) throw new Error(`Sealed value of unknown format ${sealed[0]}`)
+    const key = this.#keys.get(branch)?.[sealed.readUInt16BE(1)]
+    if (!key) throw new Error(`Branch ${branch} lacks data key ${sealed.readUInt16BE(1)}`)
+    return decrypt(key, sealed, bound)
+  }
+
+  /** Unwraps keys that another process has made since. */
+  async refresh(): Promise<void> {
+    await this.#load()
+  }
+
+  /** Keyed hash of an index entry: a signed 64-bit integer in decimal. */
+  hash(fact: string): string {
+    const known = this.#hashes.get(fact)
+    if (known !== undefined) return known
+    const hashed = createHmac('sha256', this.#indexKey).update(fact).digest().readBigInt64BE(0).toString()
+    this.#hashes.set(fact, hashed)
+    return hashed
+  }
+}
+
+function unwrap(kek: Buffer, wrapped: Buffer, bound: string): Buffer {
+  try {
+    return decrypt(kek, wrapped, bound)
+  } catch {
+    throw new Error('The key-encryption key does not open this database. Use the key file it was created with.')
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import pg from 'pg'
+
+/** The numbered SQL files of one owner: `0001-name.sql`, applied in order, once. */
+export interface MigrationSet {
+  name: string
+  folder: URL
+}
+
+const FILE = /^\d{4}-[a-z0-9-]+\.sql$/
+const LOCK = 4_203_116
+
+/**
+ * Brings a database up to date, forward only. Each file is one transaction; a file that was applied and changed since
+ * stops the start, because what it made can no longer be told.
+ *
+ * @param ownerUrl An account that may create schemas and roles.
+ * @returns What was applied, as `set/file`.
+ */
+export async function migrate(
+  ownerUrl: string,
+  sets: readonly MigrationSet[],
+  options: { onProgress?(file: string): void } = {},
+): Promise<string[]> {
+  const client = new pg.Client({ connectionString: ownerUrl })
+  await client.connect()
+  const applied: string[] = []
+  try {
+    // Two processes that start at once wait for each other here.
+    await client.query('select pg_advisory_lock($1)', [LOCK])
+    await prepare(client)
+    const { rows } = await client.query<{ set: string; file: string; checksum: string }>('select * from migration')
+    const known = new Map(rows.map(({ set, file, checksum }) => [`${set}/${file}`, checksum]))
+    for (const { name, folder } of sets) {
+      for (const file of readdirSync(folder).filter((entry) => FILE.test(entry)).sort()) {
+        const sql = readFileSync(new URL(file, folder), 'utf8')
+        const checksum = createHash('sha256').update(sql).digest('hex')
+        const id = `${name}/${file}`
+        const before = known.get(id)
+        if (before === checksum) continue
+        if (before !== undefined) {
+          throw new Error(`Migration ${id} was changed after it was applied. Restore it, and add a new file instead.`)
+        }
+        options.onProgress?.(id)
+        await apply(client, name, file, sql, checksum)
+        applied.push(id)
+      }
+    }
+  } finally {
+    await client.end()
+  }
+  return applied
+}
+
+async function prepare(client: pg.Client): Promise<void> {
+  await client.query(`
+    do $$ begin
+      if not exists (select 1 from pg_roles where rolname = 'carespine_app') then
+        create role carespine_app nologin nosuperuser nocreatedb nocreaterole nobypassrls;
+      end if;
+      if not pg_has_role(current_user, 'carespine_app', 'member') then
+        execute format('grant carespine_app to %I', current_user);
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end $$;
+    create table if not exists migration (
+      set text not null,
+      file text not null,
+      checksum text not null,
+      applied_at timestamptz not null default now(),
+      primary key (set, file)
+    )`)
+}
+
+async function apply(client: pg.Client, set: string, file: string, sql: string, checksum: string): Promise<void> {
+  try {
+    await client.query('begin')
+    await client.query(sql)
+    await client.query('insert into migration (set, file, checksum) values ($1, $2, $3)', [set, file, checksum])
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined)
+    throw new Error(`Migration ${set}/${file} failed: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,195 @@
+import { idKey } from '@carespine/fhir/index-entries'
+import { isResourceType } from '@carespine/fhir/definitions'
+import type { ResourceType } from '@carespine/fhir/resource'
+import { type AuditEntry, auditInsert, auditValues } from './audit.ts'
+import { Batch } from './batch.ts'
+import type { Actor, Origin } from './contract.ts'
+import type { Scope, Session, Statement } from './database.ts'
+import type { Store } from './store.ts'
+
+/** A row of a resource table as it lies in the database. */
+export interface StoredRow {
+  id: string
+  version: number
+  updated: Date
+  branch: string
+  patient: string | null
+  owner: string | null
+  deleted: boolean
+  body: Buffer
+}
+
+export interface Asker {
+  actor: Actor
+  origin: Origin
+  now: Date
+}
+
+interface Asked extends Asker {
+  key: string
+  /** Of the entry that an absent resource gets as well. */
+  entry: AuditEntry
+}
+
+const row = 't.id, t.version, t.updated, t.branch, t.patient, t.owner, t.deleted, t.body'
+
+/** Reads by id: requests of one moment for one type become one statement that reads and writes their audit entries. */
+export class RecordReader {
+  readonly #store: Store
+  readonly #peeks = new Map<string, Batch<string, StoredRow | undefined>>()
+  readonly #batches = new Map<string, Batch<Asked, StoredRow | undefined>>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The current row, deleted ones included, or undefined. The audit entry is committed when this resolves. */
+  async read(asker: Asker, scope: Scope, type: ResourceType, id: string): Promise<StoredRow | undefined> {
+    const batchKey = `${type};${scope.branches};${scope.patient}`
+    let batch = this.#batches.get(batchKey)
+    if (!batch) {
+      batch = new Batch((asked) => this.#readAll(scope, type, asked), { largest: 64 })
+      this.#batches.set(batchKey, batch)
+    }
+    const key = idKey(id)
+    const entry = this.#store.auditEntry(asker, asker.now, { resourceType: type, resource: key })
+    const found = await batch.add({ ...asker, key, entry })
+    if (batch.idle) this.#batches.delete(batchKey)
+    return found
+  }
+
+  async #readAll(scope: Scope, type: ResourceType, asked: Asked[]): Promise<(StoredRow | undefined)[]> {
+    const rows = await this.#store.database.query<StoredRow>(
+      scope,
+      {
+        name: `read-${type}`,
+        text: readAndAudit(type),
+        values: [asked.map(({ key }) => key), ...auditValues(asked.map(({ entry }) => entry))],
+      },
+      { retry: 'reads' },
+    )
+    const byId = new Map(rows.map((found) => [found.id, found]))
+    return asked.map(({ key }) => byId.get(key))
+  }
+
+  /** The row for a writer that looks at its version and owner only. Nothing of it is shown, so nothing is audited. */
+  async peek(scope: Scope, type: ResourceType, id: string): Promise<StoredRow | undefined> {
+    const batchKey = `${type};${scope.branches};${scope.patient}`
+    let batch = this.#peeks.get(batchKey)
+    if (!batch) {
+      batch = new Batch((keys) => this.#peekAll(scope, type, keys), { largest: 200 })
+      this.#peeks.set(batchKey, batch)
+    }
+    const found = await batch.add(idKey(id))
+    if (batch.idle) this.#peeks.delete(batchKey)
+    return found
+  }
+
+  async #peekAll(scope: Scope, type: ResourceType, keys: string[]): Promise<(StoredRow | undefined)[]> {
+    const rows = await this.#query(scope, {
+      name: `peek-${type}`,
+      text: `select ${row} from fhir.${type.toLowerCase()} t where t.id = any ($1::uuid[])`,
+      values: [keys],
+    })
+    const byId = new Map(rows.map((found) => [found.id, found]))
+    return keys.map((key) => byId.get(key))
+  }
+
+  /** The same inside a transaction that is open; the caller keeps the audit entry. */
+  async readWithin(session: Session, type: ResourceType, id: string): Promise<StoredRow | undefined> {
+    const [found] = await session.query<StoredRow>({
+      name: `read-within-${type}`,
+      text: `select ${row} from fhir.${type.toLowerCase()} t where t.id = $1`,
+      values: [idKey(id)],
+    })
+    return found
+  }
+
+  /** One version, current or superseded. */
+  async readVersion(scope: Scope, type: ResourceType, id: string, version: number): Promise<StoredRow | undefined> {
+    const table = `fhir.${type.toLowerCase()}`
+    const [found] = await this.#query(scope, {
+      name: `vread-${type}`,
+      text:
+        `select ${row} from ${table} t where t.id = $1 and t.version = $2 union all select ` +
+        `${historyRow} from ${table}_history t where t.id = $1 and t.version = $2`,
+      values: [idKey(id), version],
+    })
+    return found
+  }
+
+  /** Versions of one resource, newest first, below version `before`. */
+  async readHistory(
+    scope: Scope,
+    type: ResourceType,
+    id: string,
+    page: { before?: number; limit: number },
+  ): Promise<StoredRow[]> {
+    const table = `fhir.${type.toLowerCase()}`
+    return await this.#query(scope, {
+      name: `history-${type}`,
+      text:
+        `select * from (select ${row} from ${table} t where t.id = $1 union all select ` +
+        `${historyRow} from ${table}_history t where t.id = $1) t where version < $2 order by version desc limit $3`,
+      values: [idKey(id), page.before ?? 2147483647, page.limit],
+    })
+  }
+
+  /** Every current resource of a patient's compartment that the scope shows, the Patient first. */
+  async readCompartment(scope: Scope, patient: string): Promise<{ type: ResourceType; row: StoredRow }[]> {
+    const key = idKey(patient)
+    const clocks = await this.#store.database.query<{ types: string[] }>(
+      scope,
+      { name: 'compartment', text: 'select types from store.patient_clock where patient = $1', values: [key] },
+      { retry: 'reads' },
+    )
+    const types = [...new Set(clocks.flatMap((clock) => clock.types))].filter(isResourceType).sort()
+    if (types.length === 0) return []
+    const text = types
+      .map((type) => `select '${type}' as type, ${row} from fhir.${type.toLowerCase()} t where t.patient = $1 and not t.deleted`)
+      .join(' union all ')
+    const rows = await this.#store.database.query<StoredRow & { type: ResourceType }>(
+      scope,
+      { text, values: [key], ...statementName(text) },
+      { retry: 'reads' },
+    )
+    const found = rows.map(({ type, ...rest }) => ({ type, row: rest }))
+    return [...found.filter(({ type }) => type === 'Patient'), ...found.filter(({ type }) => type !== 'Patient')]
+  }
+
+  #query(scope: Scope, statement: Statement): Promise<StoredRow[]> {
+    return this.#store.database.query<StoredRow>(scope, statement, { retry: 'reads' })
+  }
+}
+
+const historyRow = 't.id, t.version, t.updated, t.branch, t.patient, null::text as owner, t.deleted, t.body'
+
+// Patients of one hospital share few sets of types; each set is prepared once.
+const compartments = new Map<string, string>()
+function statementName(text: string): { name?: string } {
+  const known = compartments.get(text) ?? `compartment-${compartments.size}`
+  if (compartments.size >= 200 && !compartments.has(text)) return {}
+  compartments.set(text, known)
+  return { name: known }
+}
+
+const statements = new Map<ResourceType, string>()
+
+// Entries of what is not about a patient, such as a ward or a panel definition, are left out; those of a resource that
+// is absent or hidden from the actor are kept as failures.
+function readAndAudit(type: ResourceType): string {
+  let text = statements.get(type)
+  if (text === undefined) {
+    const insert = auditInsert(2)
+      .replace('a.outcome', "case when f.id is null then 'failure' else 'success' end")
+      .replace('a.version', 'f.version')
+      .replace('a.patient,', 'f.patient,')
+    text =
+      `with found as materialized (select ${row} from fhir.${type.toLowerCase()} t where t.id = any ($1::uuid[])), ` +
+      `noted as (${insert} left join found f on f.id = a.resource where f.id is null or f.patient is not null) ` +
+      'select * from found'
+    statements.set(type, text)
+  }
+  return text
+}
+

@@ -1,0 +1,333 @@
+import { createHash } from 'node:crypto'
+import { idKey } from '@carespine/fhir/index-entries'
+import type { Resource, ResourceType } from '@carespine/fhir/resource'
+import type { SearchQuery } from '@carespine/fhir/search-query'
+import { type AuditEntry, AuditTrail } from './audit.ts'
+import { Batch } from './batch.ts'
+import { commitStatement, merge, type Plan, signatureOf } from './commit.ts'
+import { type Actor, type EventEnvelope, type Hint, type Origin, SHARED_BRANCH } from './contract.ts'
+import { Database, type Scope, type Session, type Statement } from './database.ts'
+import { Keyring, type KeyShelf } from './keys.ts'
+import { RecordReader, type StoredRow } from './read-records.ts'
+import { Refusal, refuse } from './refusal.ts'
+import { type Page, runSearch } from './search.ts'
+import { UnitOfWork } from './unit-of-work.ts'
+
+/** A resource type that only one module's commands may write once it belongs to that module's workflow. */
+export interface Governed {
+  module: string
+  when?(resource: Resource): boolean
+  instead: string
+}
+
+export interface StoreOptions {
+  url: string
+  kek: Buffer
+  now(): Date
+  connections?: number
+  /** Who owns which resources; raw writes of them are refused. */
+  governed?: ReadonlyMap<ResourceType, readonly Governed[]>
+}
+
+/** What happened at a commit that others in this process may want to look at. */
+export interface Committed {
+  events: boolean
+  hints: readonly Hint[]
+}
+
+interface Idempotency {
+  key: string
+  /** The request, to tell a repetition from another request under the same key. */
+  request: string
+}
+
+export interface TransactOptions {
+  now?: Date
+  idempotency?: Idempotency
+}
+
+const everywhere: Scope = { branches: '', patient: '' }
+
+/** Conflicts with somebody else's commit; the work may be done again from the start. */
+export function isConflict(error: unknown): boolean {
+  if (error instanceof Refusal) return error.code === 'RECORD_MOVED_ON'
+  const code = (error as { code?: string }).code
+  return code === '40001' || code === '40P01'
+}
+
+/** The record: reads and writes of resources under an actor's branches, versioned, encrypted, indexed and audited. */
+export class Store {
+  readonly database: Database
+  readonly keyring: Keyring
+  readonly governed: ReadonlyMap<ResourceType, readonly Governed[]>
+  readonly now: () => Date
+  readonly trail: AuditTrail
+  readonly reader: RecordReader
+  /** Called after each commit that emitted events or hints. */
+  onCommitted: (committed: Committed) => void = () => undefined
+  readonly #scopes = new WeakMap<Actor, Scope>()
+  readonly #commits = new Map<string, Batch<Plan, true | Error>>()
+
+  private constructor(options: StoreOptions, database: Database, keyring: Keyring) {
+    this.database = database
+    this.keyring = keyring
+    this.governed = options.governed ?? new Map()
+    this.now = options.now
+    this.trail = new AuditTrail(database)
+    this.reader = new RecordReader(this)
+  }
+
+  static async open(options: StoreOptions): Promise<Store> {
+    const database = new Database(options.url, { connections: options.connections })
+    try {
+      const keyring = await Keyring.open(options.kek, shelf(database))
+      await keyring.ensure(SHARED_BRANCH)
+      return new Store(options, database, keyring)
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.database.close()
+  }
+
+  /** What row-level security lets the actor see. */
+  scopeOf(actor: Actor): Scope {
+    let scope = this.#scopes.get(actor)
+    if (!scope) {
+      const branches = actor.branches.length > 0 ? [...new Set([...actor.branches, SHARED_BRANCH])].sort() : []
+      scope = {
+        branches: `{${branches.join(',')}}`,
+        patient: actor.patient === undefined ? '' : idKey(actor.patient),
+      }
+      this.#scopes.set(actor, scope)
+    }
+    return scope
+  }
+
+  /** Opens a row's body. The bytes are the resource as JSON. */
+  bodyOf(type: ResourceType, row: StoredRow): Buffer {
+    return this.keyring.open(row.branch, row.body, `${type}/${row.id}/${row.version}`)
+  }
+
+  /** Reads as `actor`; audit entries are committed before this resolves. */
+  async view<T>(
+    actor: Actor,
+    origin: Origin,
+    run: (view: UnitOfWork) => Promise<T>,
+    now = this.now(),
+  ): Promise<T> {
+    const unit = new UnitOfWork(this, actor, origin, now, 'read')
+    try {
+      return await run(unit)
+    } finally {
+      await this.trail.store(unit.auditsOfFailure)
+    }
+  }
+
+  /**
+   * One unit of work: commits when `run` resolves, leaves nothing but the audit entries of its reads when it throws.
+   * Done again up to four times when somebody else's commit came in between, so `run` decides and does nothing else.
+   * With an idempotency key, the answer of the first run is given again.
+   */
+  async transact<T>(
+    actor: Actor,
+    origin: Origin,
+    run: (tx: UnitOfWork) => Promise<T>,
+    options: TransactOptions = {},
+  ): Promise<T> {
+    if (!this.keyring.has(actor.branch)) await this.keyring.ensure(actor.branch)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(actor, origin, run, options)
+      } catch (error) {
+        const again = isConflict(error) || (options.idempotency && isKeyTaken(error))
+        if (!again || attempt === 5) throw error instanceof Error ? conflictRefusal(error) : error
+        await new Promise((resolve) => setTimeout(resolve, 2 ** attempt + Math.random() * 10))
+      }
+    }
+  }
+
+  async #attempt<T>(
+    actor: Actor,
+    origin: Origin,
+    run: (tx: UnitOfWork) => Promise<T>,
+    { now = this.now(), idempotency }: TransactOptions,
+  ): Promise<T> {
+    if (idempotency) {
+      const known = await this.#answered<T>(actor, origin, idempotency)
+      if (known) return known.answer
+    }
+    const unit = new UnitOfWork(this, actor, origin, now, 'change')
+    try {
+      const answer = await run(unit)
+      if (idempotency) this.#keepAnswer(unit, idempotency, answer)
+      await this.#commit(unit)
+      return answer
+    } catch (error) {
+      await unit.rollback()
+      await this.trail.store(unit.auditsOfFailure)
+      throw error
+    }
+  }
+
+  async #commit(unit: UnitOfWork): Promise<void> {
+    const plan = await unit.finish()
+    if (unit.inSession) {
+      await unit.commitSession(plan)
+    } else if (unit.changes) {
+      await this.#commitTogether(unit.scope, plan)
+    } else {
+      await this.trail.store(plan.audits)
+    }
+    if (plan.events.length > 0 || unit.hints.length > 0) {
+      this.onCommitted({ events: plan.events.length > 0, hints: unit.hints })
+    }
+  }
+
+  // Units of work that wait at the same moment, see the same branches and have the same shape are stored by one
+  // statement. If one of them cannot be, each is stored on its own, and only the one at fault fails.
+  async #commitTogether(scope: Scope, plan: Plan): Promise<void> {
+    const key = `${scope.branches};${scope.patient};${signatureOf(plan)}`
+    let batch = this.#commits.get(key)
+    if (!batch) {
+      batch = new Batch((plans) => this.#storeAll(scope, plans), { largest: 24, atOnce: 3 })
+      this.#commits.set(key, batch)
+    }
+    const result = await batch.add(plan)
+    if (batch.idle) this.#commits.delete(key)
+    if (result !== true) throw result
+  }
+
+  async #storeAll(scope: Scope, plans: Plan[]): Promise<(true | Error)[]> {
+    try {
+      await this.database.query(scope, commitStatement(merge(plans)))
+      return plans.map(() => true)
+    } catch (error) {
+      if (plans.length === 1 || (error instanceof Refusal && error.code === 'STORE_UNAVAILABLE')) {
+        return plans.map(() => storeRefusal(error))
+      }
+      return await Promise.all(
+        plans.map(async (plan) => {
+          try {
+            await this.database.query(scope, commitStatement(plan))
+            return true as const
+          } catch (fault) {
+            return storeRefusal(fault)
+          }
+        }),
+      )
+    }
+  }
+
+  async #answered<T>(actor: Actor, origin: Origin, idempotency: Idempotency): Promise<{ answer: T } | undefined> {
+    const [row] = await this.database.query<{ action: string; request: Buffer; branch: string; answer: Buffer }>(
+      this.scopeOf(actor),
+      {
+        name: 'answered',
+        text: 'select action, request, branch, answer from store.idempotency where actor = $1 and key = $2',
+        values: [actor.id, digest(idempotency.key)],
+      },
+      { retry: 'reads' },
+    )
+    if (!row) return undefined
+    if (row.action !== origin.action || !row.request.equals(digest(idempotency.request))) {
+      refuse('IDEMPOTENCY_KEY_REUSED')
+    }
+    const answer = this.keyring.open(row.branch, row.answer, `answer/${actor.id}`).toString()
+    return { answer: (answer === '' ? undefined : JSON.parse(answer)) as T }
+  }
+
+  #keepAnswer(unit: UnitOfWork, { key, request }: Idempotency, answer: unknown): void {
+    const { id, branch } = unit.actor
+    unit.plan.answers.push({
+      actor: id,
+      key: digest(key),
+      action: unit.origin.action,
+      request: digest(request),
+      branch,
+      answer: this.keyring.seal(branch, Buffer.from(JSON.stringify(answer) ?? ''), `answer/${id}`),
+    })
+  }
+
+  /** A FHIR search as opened rows, without parsing them. Does not audit: the caller does, with what it answers. */
+  async search(scope: Scope, query: SearchQuery, session?: Session): Promise<Page> {
+    return await runSearch(query, {
+      query: <R>(statement: Statement) =>
+        session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads' }),
+      open: (row) => this.bodyOf(query.type, row),
+      hash: (fact) => this.keyring.hash(fact),
+    })
+  }
+
+  /** Opens the body of an outbox row. */
+  openEvent(row: { id: string; branch: string; body: Buffer }): Omit<EventEnvelope, 'sequence'> {
+    return JSON.parse(this.keyring.open(row.branch, row.body, `event/${row.id}`).toString())
+  }
+
+  auditEntry(unit: { actor: Actor; origin: Origin }, now: Date, entry: Partial<AuditEntry>): AuditEntry {
+    return {
+      at: now.toISOString(),
+      actor: unit.actor,
+      origin: unit.origin,
+      action: unit.origin.action,
+      outcome: 'success',
+      ...entry,
+    }
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function isKeyTaken(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'IDEMPOTENCY_KEY_TAKEN'
+}
+
+function conflictRefusal(error: Error): Error {
+  return isConflict(error) ? new Refusal('RECORD_BUSY') : error
+}
+
+/** What PostgreSQL said about a unit of work, as a refusal where the caller can act on it. */
+export function storeRefusal(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  const { code, message, constraint } = error as Error & { code?: string; constraint?: string }
+  if (code === 'CS409') return new Refusal(message)
+  if (code === '23505' && constraint === 'idempotency_pkey') return new Refusal('IDEMPOTENCY_KEY_TAKEN')
+  if (code === '23505' && constraint === 'handled_pkey') return new Refusal('EVENT_HANDLED')
+  if (code === '23505' && (error as { schema?: string }).schema === 'fhir') return new Refusal('RECORD_EXISTS')
+  if (code === '42501') return new Refusal('BRANCH_FORBIDDEN')
+  if (code === '53100' || code === '53300' || code === '53200') return new Refusal('STORE_UNAVAILABLE', { cause: code })
+  return error
+}
+
+function shelf(database: Database): KeyShelf {
+  return {
+    load: () =>
+      database.query(everywhere, { text: 'select branch, version, wrapped from store.branch_key order by 1, 2' }),
+    async keep(branch, version, wrapped) {
+      const [row] = await database.query<{ wrapped: Buffer }>(everywhere, {
+        text:
+          'with made as (insert into store.branch_key (branch, version, wrapped) values ($1, $2, $3) ' +
+          'on conflict do nothing returning wrapped) ' +
+          'select wrapped from made union all ' +
+          'select wrapped from store.branch_key where branch = $1 and version = $2',
+        values: [branch, version, wrapped],
+      })
+      return row?.wrapped ?? (await this.keep(branch, version, wrapped))
+    },
+    async keepSecret(name, wrapped) {
+      const [row] = await database.query<{ wrapped: Buffer }>(everywhere, {
+        text:
+          'with made as (insert into store.secret (name, wrapped) values ($1, $2) on conflict do nothing ' +
+          'returning wrapped) select wrapped from made union all select wrapped from store.secret where name = $1',
+        values: [name, wrapped],
+      })
+      return row?.wrapped ?? (await this.keepSecret(name, wrapped))
+    },
+  }
+}
+

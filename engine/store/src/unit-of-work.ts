@@ -1,0 +1,399 @@
+import { randomUUID } from 'node:crypto'
+import { encounterReferenceOf, isSharedType, patientReferenceOf } from '@carespine/fhir/compartments'
+import { idKey, indexEntries } from '@carespine/fhir/index-entries'
+import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
+import { parseSearch } from '@carespine/fhir/search-query'
+import { validate } from '@carespine/fhir/validate'
+import type { AuditEntry } from './audit.ts'
+import { commitStatement, emptyPlan, moveClock, type Plan } from './commit.ts'
+import {
+  type Actor,
+  type AuditNote,
+  type EventAbout,
+  type EventEnvelope,
+  type EventType,
+  type Hint,
+  type Origin,
+  type SearchInput,
+  SHARED_BRANCH,
+  type Transaction,
+  type WriteOptions,
+} from './contract.ts'
+import type { Scope, Session } from './database.ts'
+import type { StoredRow } from './read-records.ts'
+import { refuse } from './refusal.ts'
+import { type Store, storeRefusal } from './store.ts'
+
+/** Module name of an import; no route carries it. */
+const IMPORT = 'import'
+
+interface Known {
+  row: StoredRow
+  body: Buffer
+}
+
+interface Pending {
+  resource: Stored<Resource>
+  branch: string
+  owner: string | null
+  deleted: boolean
+  /** Version it replaces; 0 for a new resource. */
+  replaces: number
+  reason?: string
+}
+
+/** A transaction as it gathers what it will change. Nothing reaches the database before `finish`. */
+export class UnitOfWork implements Transaction {
+  readonly actor: Actor
+  readonly origin: Origin
+  readonly now: Date
+  readonly scope: Scope
+  readonly plan: Plan = emptyPlan()
+  readonly hints: Hint[] = []
+  readonly #store: Store
+  readonly #known = new Map<string, Known>()
+  readonly #peeked = new Map<string, Known>()
+  readonly #pending = new Map<string, Pending>()
+  readonly #envelopes: { envelope: Omit<EventEnvelope, 'sequence'>; patient: string | null }[] = []
+  #opening: Promise<Session> | undefined
+  readonly #reads: AuditEntry[] = []
+  readonly #notes: AuditEntry[] = []
+
+  readonly #reading: boolean
+
+  /** @param purpose `read` runs each statement for itself, without a transaction around them. */
+  constructor(store: Store, actor: Actor, origin: Origin, now: Date, purpose: 'read' | 'change') {
+    this.#store = store
+    this.#reading = purpose === 'read'
+    this.actor = actor
+    this.origin = origin
+    this.now = now
+    this.scope = store.scopeOf(actor)
+  }
+
+  /** True when there is something to commit. */
+  get changes(): boolean {
+    return this.#pending.size > 0 || this.#envelopes.length > 0 || this.plan.answers.length > 0
+  }
+
+  /** Entries of what was read and noted: kept even when nothing else is. */
+  get auditsOfFailure(): readonly AuditEntry[] {
+    return [...this.#reads, ...this.#notes]
+  }
+
+  // Reading
+
+  async find<T extends ResourceType>(type: T, id: string): Promise<Stored<ResourceOf<T>> | undefined> {
+    const pending = this.#pending.get(`${type}/${idKey(id)}`)
+    if (pending) return pending.deleted ? undefined : (pending.resource as unknown as Stored<ResourceOf<T>>)
+    const known = await this.#current(type, id)
+    if (!known || known.row.deleted) return undefined
+    this.#holdUnchanged(type, known.row)
+    return JSON.parse(known.body.toString()) as Stored<ResourceOf<T>>
+  }
+
+  async read<T extends ResourceType>(type: T, id: string): Promise<Stored<ResourceOf<T>>> {
+    return (await this.find(type, id)) ?? refuse('RECORD_NOT_FOUND', { resourceType: type })
+  }
+
+  async versionOf(type: ResourceType, id: string): Promise<{ version: string; deleted: boolean } | undefined> {
+    const known = await this.#current(type, id, 'peek')
+    return known && { version: String(known.row.version), deleted: known.row.deleted }
+  }
+
+  async #current(type: ResourceType, id: string, purpose: 'show' | 'peek' = 'show'): Promise<Known | undefined> {
+    const key = `${type}/${idKey(id)}`
+    const known = this.#known.get(key)
+    if (known) return known
+    let row: StoredRow | undefined
+    if (this.#opening) {
+      row = await this.#store.reader.readWithin(await this.#opening, type, id)
+      if (purpose === 'show') this.#auditRead({ resourceType: type, resource: idKey(id), patient: row?.patient ?? undefined })
+    } else if (purpose === 'peek') {
+      row = await this.#store.reader.peek(this.scope, type, id)
+    } else {
+      row = await this.#store.reader.read(this, this.scope, type, id)
+    }
+    if (!row) return undefined
+    const found = { row, body: this.#store.bodyOf(type, row) }
+    // A peek is forgotten as content: a later read is audited. What it told of the version is kept for `write`.
+    if (purpose === 'peek') this.#peeked.set(key, found)
+    else this.#known.set(key, found)
+    return found
+  }
+
+  // What was decided on must still be so at commit: the statement that commits checks the version of each.
+  #holdUnchanged(type: ResourceType, row: StoredRow): void {
+    const versions = this.plan.unchanged.get(type) ?? new Map<string, number>()
+    versions.set(row.id, row.version)
+    this.plan.unchanged.set(type, versions)
+  }
+
+  async search<T extends ResourceType>(type: T, input: SearchInput): Promise<Stored<ResourceOf<T>>[]> {
+    return (await this.page(type, input)).resources
+  }
+
+  async page<T extends ResourceType>(
+    type: T,
+    input: SearchInput,
+  ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }> {
+    const parameters = Object.entries(input).flatMap(([name, value]) =>
+      (typeof value === 'string' ? [value] : value).map((one): [string, string] => [name, one]),
+    )
+    const { query, issues } = parseSearch(type, parameters)
+    if (!query) throw new Error(`Search of ${type}: ${issues.map((issue) => issue.diagnostics).join(' ')}`)
+    const page = await this.#store.search(this.scope, query, this.#opening && (await this.#opening))
+    const patients = [...new Set(page.rows.flatMap(({ row }) => row.patient ?? []))]
+    if (patients.length > 0) {
+      this.#auditRead({
+        resourceType: type,
+        ...(patients.length === 1 ? { patient: patients[0] } : { patients }),
+      })
+    }
+    for (const { row, body } of page.rows) this.#known.set(`${type}/${row.id}`, { row, body })
+    const { next, total } = page
+    return {
+      resources: page.rows.map(({ body }) => JSON.parse(body.toString()) as Stored<ResourceOf<T>>),
+      ...(next === undefined ? {} : { next }),
+      ...(total === undefined ? {} : { total }),
+    }
+  }
+
+  noteRead(patients: readonly string[]): void {
+    const keys = [...new Set(patients.map(idKey))]
+    if (keys.length === 0) return
+    this.#auditRead(keys.length === 1 ? { patient: keys[0] } : { patients: keys })
+  }
+
+  #auditRead(entry: Partial<AuditEntry>): void {
+    this.#reads.push(this.#store.auditEntry(this, this.now, entry))
+  }
+
+  async sql<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    if (this.#reading) return await this.#store.database.query<R>(this.scope, { text, values }, { retry: 'reads' })
+    const session = await this.#openSession()
+    return await session.query<R>({ text, values })
+  }
+
+  // Opened by the first statement on a module's own tables. Work on resources alone never needs it: it commits as a
+  // single statement.
+  #openSession(): Promise<Session> {
+    this.#opening ??= this.#store.database.begin(this.scope)
+    return this.#opening
+  }
+
+  open(sealed: Uint8Array): string {
+    const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
+    const hex = bytes.toString('hex', 0, 16)
+    const branch = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    return this.#store.keyring.open(branch, bytes.subarray(16), 'value').toString()
+  }
+
+  blind(value: string): string {
+    return this.#store.keyring.hash(value)
+  }
+
+  // Writing
+
+  write<R extends Resource>(resource: R, options: WriteOptions = {}): Stored<R> {
+    const type = resource.resourceType
+    const id = resource.id ?? randomUUID()
+    const key = `${type}/${idKey(id)}`
+    const known = this.#known.get(key) ?? this.#peeked.get(key)
+    const before = this.#pending.get(key)
+    const given = Number(resource.meta?.versionId ?? 0)
+    const replaces = before ? before.replaces : known?.row.deleted ? known.row.version : given
+    if (known && !known.row.deleted && replaces !== known.row.version) {
+      refuse('RECORD_VERSION_CONFLICT', { resourceType: type, id, current: String(known.row.version) })
+    }
+    const stored = {
+      ...resource,
+      id,
+      meta: { ...resource.meta, versionId: String(replaces + 1), lastUpdated: this.now.toISOString() },
+    } as Stored<R>
+    const issues = validate(stored).filter((issue) => issue.severity === 'error')
+    if (issues.length > 0) refuse('RECORD_INVALID', { issues })
+    const branch = known?.row.branch ?? before?.branch ?? this.#branchFor(type, options.branch)
+    const owner = this.#checkGoverned(stored, known)
+    this.#pending.set(key, { resource: stored, branch, owner, deleted: false, replaces, reason: options.reason })
+    return stored
+  }
+
+  remove(resource: Stored<Resource>): void {
+    const key = `${resource.resourceType}/${idKey(resource.id)}`
+    const known = this.#known.get(key) ?? this.#peeked.get(key)
+    const owner = this.#checkGoverned(resource, known)
+    const replaces = Number(resource.meta.versionId)
+    const tombstone = {
+      resourceType: resource.resourceType,
+      id: resource.id,
+      meta: { versionId: String(replaces + 1), lastUpdated: this.now.toISOString() },
+    } as Stored<Resource>
+    const branch = known?.row.branch ?? this.#branchFor(resource.resourceType)
+    this.#pending.set(key, { resource: tombstone, branch, owner, deleted: true, replaces })
+  }
+
+  #branchFor(type: ResourceType, given?: string): string {
+    const branch = given ?? (isSharedType(type) ? SHARED_BRANCH : this.actor.branch)
+    if (branch !== SHARED_BRANCH && !this.actor.branches.includes(branch)) refuse('BRANCH_FORBIDDEN')
+    return branch
+  }
+
+  // A governed resource is written by its owner's commands; anybody else is told which operation to use.
+  #checkGoverned(resource: Resource, known: Known | undefined): string | null {
+    const rules = this.#store.governed.get(resource.resourceType) ?? []
+    const rule = rules.find(
+      ({ module, when }) => known?.row.owner === module || (when === undefined ? true : when(resource)),
+    )
+    if (!rule) return known?.row.owner ?? null
+    // Records that are brought over whole belong to the workflow they came from.
+    if (this.origin.module === IMPORT) return rule.module
+    if (rule.module !== this.origin.module) {
+      refuse('RECORD_GOVERNED', { resourceType: resource.resourceType, instead: rule.instead })
+    }
+    return rule.module
+  }
+
+  emit<D>(type: EventType<D>, data: D, about: EventAbout): void {
+    const patient = about.patient ?? (about.resource && patientReferenceOf(about.resource))
+    const { kind, id, display } = this.actor
+    this.#envelopes.push({
+      envelope: {
+        id: randomUUID(),
+        type: type.type,
+        at: this.now.toISOString(),
+        actor: { kind, id, display },
+        ...(this.actor.portal === undefined ? {} : { portal: this.actor.portal }),
+        branch: about.branch ?? this.actor.branch,
+        correlationId: this.origin.correlationId,
+        ...(patient === undefined ? {} : { patient }),
+        ...(about.resource
+          ? {
+              resource: {
+                type: about.resource.resourceType,
+                id: about.resource.id,
+                version: about.resource.meta.versionId,
+              },
+            }
+          : {}),
+        data: type.parse(data),
+      },
+      patient: patient === undefined ? null : idKey(patient),
+    })
+  }
+
+  signal(hint: Hint): void {
+    this.hints.push(hint)
+  }
+
+  seal(text: string, branch = this.actor.branch): Buffer {
+    return Buffer.concat([
+      Buffer.from(branch.replaceAll('-', ''), 'hex'),
+      this.#store.keyring.seal(branch, Buffer.from(text), 'value'),
+    ])
+  }
+
+  record(entry: AuditNote): void {
+    const { action, outcome, reason, patient } = entry
+    this.#notes.push(
+      this.#store.auditEntry(this, this.now, {
+        action,
+        outcome,
+        ...(reason === undefined ? {} : { reason: this.seal(reason) }),
+        ...(patient === undefined ? {} : { patient: idKey(patient) }),
+      }),
+    )
+  }
+
+  // Ending
+
+  /** Encrypts and indexes what is to be written. */
+  async finish(): Promise<Plan> {
+    const { plan } = this
+    const branches = new Set([...this.#pending.values()].map(({ branch }) => branch))
+    for (const { envelope } of this.#envelopes) branches.add(envelope.branch)
+    for (const branch of branches) await this.#store.keyring.ensure(branch)
+    for (const pending of this.#pending.values()) this.#planWrite(pending)
+    for (const { envelope, patient } of this.#envelopes) {
+      plan.events.push({
+        id: envelope.id,
+        type: envelope.type,
+        at: envelope.at,
+        patient,
+        branch: envelope.branch,
+        body: this.#store.keyring.seal(
+          envelope.branch,
+          Buffer.from(JSON.stringify(envelope)),
+          `event/${envelope.id}`,
+        ),
+      })
+      if (patient !== null) moveClock(plan, `${patient}/${envelope.branch}`, envelope.at, [])
+    }
+    plan.audits.push(...this.#reads, ...this.#notes)
+    if (!this.changes && !this.inSession) plan.unchanged.clear()
+    return plan
+  }
+
+  #planWrite({ resource, branch, owner, deleted, replaces, reason }: Pending): void {
+    const { plan } = this
+    const type = resource.resourceType
+    const key = idKey(resource.id)
+    const version = replaces + 1
+    const about = deleted ? this.#known.get(`${type}/${key}`)?.row.patient : patientReferenceOf(resource)
+    const patient = about ? idKey(about) : null
+    const encounter = deleted ? undefined : encounterReferenceOf(resource)
+    const { facts, columns } = deleted ? { facts: [], columns: {} } : indexEntries(resource)
+    const updated = this.now.toISOString()
+    const writes = replaces === 0 ? plan.creates : plan.updates
+    const ofType = writes.get(type) ?? []
+    ofType.push({
+      type,
+      key,
+      version,
+      updated,
+      branch,
+      patient,
+      encounter: encounter === undefined ? null : idKey(encounter),
+      deleted,
+      owner,
+      facts: facts.map((fact) => this.#store.keyring.hash(fact)),
+      columns,
+      body: this.#store.keyring.seal(branch, Buffer.from(JSON.stringify(resource)), `${type}/${key}/${version}`),
+    })
+    writes.set(type, ofType)
+    // The new version's own check covers the old one's.
+    const unchanged = plan.unchanged.get(type)
+    if (unchanged?.delete(key) && unchanged.size === 0) plan.unchanged.delete(type)
+    plan.audits.push(
+      this.#store.auditEntry(this, this.now, {
+        resourceType: type,
+        resource: key,
+        version,
+        ...(patient === null ? {} : { patient }),
+        ...(reason === undefined ? {} : { reason: this.#store.keyring.seal(branch, Buffer.from(reason), `reason/${key}`) }),
+      }),
+    )
+    if (patient !== null) moveClock(plan, `${patient}/${branch}`, updated, [type])
+  }
+
+  /** True when a transaction is open in the database. */
+  get inSession(): boolean {
+    return this.#opening !== undefined
+  }
+
+  /** Stores the plan in the open transaction and commits it. */
+  async commitSession(plan: Plan): Promise<void> {
+    const session = await this.#openSession()
+    try {
+      if (this.changes || plan.audits.length > 0) await session.query(commitStatement(plan))
+      await session.commit()
+    } catch (error) {
+      throw storeRefusal(error)
+    }
+  }
+
+  /** Gives up what was not committed. */
+  async rollback(): Promise<void> {
+    if (this.#opening) await (await this.#opening).rollback()
+  }
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { idKey } from '@carespine/fhir/index-entries'
+import { command, query, refuse, type Ask } from '@carespine/kit/module'
+import { openAlerts } from '@carespine/notifications/contract'
+import type { Actor, ReadView } from '@carespine/store/contract'
+import { buildChart, type RecordChart } from './build-chart.ts'
+import { type Chart, getChart, rebuildChart } from './contract.ts'
+
+interface Row {
+  tick: string | null
+  as_of: Date | null
+  known_tick: string | null
+  built_at: Date | null
+  body: Buffer | null
+}
+
+// One statement: how far the record is, and the projection that is there.
+const lookUp =
+  'select c.tick::text, c.as_of, p.tick::text as known_tick, p.built_at, p.body from ' +
+  '(select sum(tick) as tick, max(at) as as_of from store.patient_clock where patient = $1) c ' +
+  'left join chart.projection p on p.patient = $1 and p.scope = $2'
+
+function scopeOf(actor: Actor): Buffer {
+  return createHash('sha256').update(`${[...actor.branches].sort().join()};${actor.patient ?? ''}`).digest()
+}
+
+/** The chart: the projection when it is as new as the record, else made anew and kept. */
+export async function readChart(view: ReadView, actor: Actor, ask: Ask, patientId: string, now: Date): Promise<Chart> {
+  const key = idKey(patientId)
+  const scope = scopeOf(actor)
+  const [[row], { alerts }] = await Promise.all([
+    view.sql<Row>(lookUp, [key, scope]),
+    actor.kind === 'user' ? ask(openAlerts, { userId: actor.id, patientId }) : { alerts: [] },
+  ])
+  if (!row?.tick || !row.as_of) return refuse('RECORD_NOT_FOUND', { resourceType: 'Patient' })
+  view.noteRead([patientId])
+  const isFresh = row.known_tick === row.tick && row.body !== null && row.built_at !== null
+  let record: RecordChart
+  if (isFresh) record = JSON.parse(view.open(row.body as Buffer)) as RecordChart
+  else {
+    record = await buildChart(view, patientId)
+    await view.sql(
+      'insert into chart.projection as p (patient, scope, branch, tick, as_of, built_at, body) values ($1, $2, $3, $4, $5, $6, $7) ' +
+        'on conflict (patient, scope) do update set tick = $4, as_of = $5, built_at = $6, body = $7 where p.tick < $4',
+      [key, scope, actor.branch, row.tick, row.as_of, now, view.seal(JSON.stringify(record))],
+    )
+  }
+  return {
+    ...record,
+    alerts,
+    counters: {
+      allergies: record.allergies.length,
+      medications: record.medications.length,
+      problems: record.problems.length,
+      encounters: record.encounters.length,
+      pendingOrders: record.pendingOrders.length,
+      reports: record.reports.length,
+      alerts: alerts.length,
+    },
+    freshness: {
+      builtAt: (isFresh ? (row.built_at as Date) : now).toISOString(),
+      asOf: row.as_of.toISOString(),
+      rebuilt: !isFresh,
+    },
+  }
+}
+
+export const getChartQuery = query(getChart, async ({ patientId }, { view, actor, ask, now }) =>
+  readChart(view, actor, ask, patientId, now),
+)
+
+export const rebuildChartCommand = command(rebuildChart, async ({ patientId }, { tx }) => {
+  const rows = await tx.sql('delete from chart.projection where $1::uuid is null or patient = $1 returning 1', [
+    patientId === undefined ? null : idKey(patientId),
+  ])
+  return { rebuilt: rows.length }
+})

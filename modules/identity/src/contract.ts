@@ -1,0 +1,107 @@
+import { action, question, z } from '@carespine/kit/contract'
+
+/** Portals are roles and roles are portals; `system` is for clients without a person. */
+export const PORTALS = ['hub', 'patient', 'provider', 'admin', 'lab', 'pharmacy', 'billing', 'radiology', 'nurse', 'it'] as const
+export const Portal = z.enum(PORTALS)
+export type Portal = z.infer<typeof Portal>
+
+export const Branch = z.object({ id: z.string(), code: z.string(), name: z.string(), nameArabic: z.string() })
+export type Branch = z.infer<typeof Branch>
+
+/** Who is signed in, as screens see it. */
+export const SignedIn = z.object({
+  id: z.string(),
+  display: z.string(),
+  roles: z.array(z.string()),
+  permissions: z.array(z.string()),
+  branches: z.array(Branch),
+  branch: z.string(),
+  portal: z.string().optional(),
+  practitioner: z.string().optional(),
+  patient: z.string().optional(),
+  locale: z.string(),
+})
+export type SignedIn = z.infer<typeof SignedIn>
+
+export const Login = z.object({ email: z.string().trim().min(3).max(200), password: z.string().min(1).max(200), portal: Portal })
+
+export const Setup = z.object({
+  token: z.string().min(20).max(100),
+  email: z.email().max(200),
+  password: z.string().min(12).max(200),
+  displayName: z.string().trim().min(2).max(120),
+  branchName: z.string().trim().min(2).max(120).default('Main hospital'),
+  branchNameArabic: z.string().trim().min(2).max(120).default('المستشفى الرئيسي'),
+})
+
+export const User = z.object({
+  id: z.string(),
+  email: z.string(),
+  display: z.string(),
+  roles: z.array(z.string()),
+  branch: z.string(),
+  active: z.boolean(),
+})
+
+export const listUsers = action({
+  kind: 'query',
+  name: 'identity.users',
+  allow: 'identity.manage',
+  summary: 'All accounts.',
+  input: z.object({}),
+  output: z.object({ users: z.array(User) }),
+})
+
+export const createUser = action({
+  kind: 'command',
+  name: 'identity.create-user',
+  allow: 'identity.manage',
+  summary: 'Makes an account for a member of staff.',
+  input: z.object({
+    email: z.email().max(200),
+    password: z.string().min(12).max(200),
+    display: z.string().trim().min(2).max(120),
+    roles: z.array(Portal).min(1),
+    branches: z.array(z.uuid()).min(1),
+    practitioner: z.string().max(64).optional(),
+    locale: z.enum(['en', 'ar']).default('en'),
+  }),
+  output: z.object({ userId: z.string() }),
+})
+
+export const disableUser = action({
+  kind: 'command',
+  name: 'identity.disable-user',
+  allow: 'identity.manage',
+  summary: 'Closes an account; its sign-ins end within seconds.',
+  input: z.object({ userId: z.uuid() }),
+  output: z.object({ userId: z.string() }),
+})
+
+/** The branches of this installation, in the order they were made. */
+export const branches = question({
+  name: 'identity.branches',
+  input: z.object({}),
+  output: z.object({ branches: z.array(Branch) }),
+})
+
+/** Users who are these practitioners, or who have a role at a branch. */
+export const usersWho = question({
+  name: 'identity.users-who',
+  input: z.object({
+    practitioners: z.array(z.string()).max(100).default([]),
+    role: z.object({ name: z.string(), branch: z.string() }).optional(),
+  }),
+  output: z.object({ userIds: z.array(z.string()) }),
+})
+
+export const refusals = {
+  IDENTITY_WRONG_PASSWORD: { status: 401, message: 'E-mail or password is wrong.' },
+  IDENTITY_WAIT: { status: 429, message: 'Too many wrong passwords. Wait as long as the details say, then try again.' },
+  IDENTITY_PORTAL_NOT_YOURS: { status: 403, message: 'This account has no access to this portal. Choose another one.' },
+  IDENTITY_TOKEN_INVALID: { status: 401, message: 'The sign-in has ended or is not valid. Sign in again.' },
+  IDENTITY_REFRESH_INVALID: { status: 401, message: 'The session has ended. Sign in again.' },
+  IDENTITY_CSRF_HEADER: { status: 403, message: 'Send the header X-Carespine-Csrf with this request.' },
+  IDENTITY_SETUP_INVALID: { status: 410, message: 'This set-up link was used or has expired. Restart the server for a new one.' },
+  IDENTITY_EMAIL_TAKEN: { status: 409, message: 'An account with this e-mail exists.' },
+} as const

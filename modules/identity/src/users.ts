@@ -1,0 +1,30 @@
+import { answer, command, query } from '@carespine/kit/module'
+import { addUser, listAccounts, listBranches } from './accounts.ts'
+import { branches, createUser, disableUser, listUsers, usersWho } from './contract.ts'
+
+export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
+  users: (await listAccounts(view)).map(({ id, email, display, roles, branch, active }) => ({ id, email, display, roles, branch, active })),
+}))
+
+export const createUserCommand = command(createUser, async (input, { tx }) => {
+  const userId = await addUser(tx, { ...input, branch: input.branches[0] ?? '' })
+  tx.record({ action: 'identity.create-user', outcome: 'success' })
+  return { userId }
+})
+
+export const disableUserCommand = command(disableUser, async ({ userId }, { tx, now }) => {
+  await tx.sql('update identity.user_account set active = false where id = $1', [userId])
+  await tx.sql("update identity.session set ended_at = $2, end_reason = 'account closed' where user_id = $1 and ended_at is null", [userId, now])
+  tx.record({ action: 'identity.disable-user', outcome: 'success' })
+  return { userId }
+})
+
+export const usersWhoAnswer = answer(usersWho, async ({ practitioners, role }, { view }) => {
+  const rows = await view.sql<{ id: string }>(
+    'select id from identity.user_account where active and (practitioner = any ($1) or ($2::text = any (roles) and $3::uuid = any (branches)))',
+    [practitioners, role?.name ?? null, role?.branch ?? null],
+  )
+  return { userIds: rows.map(({ id }) => id) }
+})
+
+export const branchesAnswer = answer(branches, async (_input, { view }) => ({ branches: await listBranches(view) }))

@@ -1,0 +1,176 @@
+import type { DiagnosticReport, Observation, Stored } from '@carespine/fhir/resource'
+import { command, query, refuse } from '@carespine/kit/module'
+import { ORDER_SYSTEM } from '@carespine/orders/contract'
+import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
+import type { ReadView } from '@carespine/store/contract'
+import { type Flag, getReport, LabResultViewed, recordCallBack, type ResultItem, type ResultReport, type Trend, viewResult } from './contract.ts'
+import { interpret, rangeFor, type Whom } from './interpret-result.ts'
+import { derivedId, moveTask, readLabOrder, whomOf } from './lab-order.ts'
+import { flagOf } from './result-values.ts'
+import { signalWorklist } from './collect-specimen.ts'
+
+function loincOf(observation: Observation): string {
+  return observation.code.coding?.find(({ system }) => system === 'http://loinc.org')?.code ?? observation.code.coding?.[0]?.code ?? ''
+}
+
+/** One observation as a line of a report, whoever made it. */
+function itemOf(observation: Stored<Observation>, whom: Whom): ResultItem {
+  const code = loincOf(observation)
+  const analyte = analyteByCode(code)
+  const { valueQuantity, valueString, valueCodeableConcept, referenceRange, note } = observation
+  const printed = referenceRange?.[0]
+  const range = printed
+    ? {
+        ...(printed.low?.value === undefined ? {} : { low: printed.low.value }),
+        ...(printed.high?.value === undefined ? {} : { high: printed.high.value }),
+      }
+    : analyte && rangeFor(analyte, whom)
+  const text = valueString ?? valueCodeableConcept?.text ?? note?.[0]?.text
+  const value = valueQuantity?.value
+  const reason = analyte && value !== undefined ? interpret(analyte, value, whom).criticalReason : undefined
+  const flag = flagOf(observation)
+  return {
+    code,
+    name: observation.code.text ?? analyte?.name ?? code,
+    nameArabic: analyte?.nameArabic ?? observation.code.text ?? code,
+    unit: valueQuantity?.code ?? valueQuantity?.unit ?? analyte?.unit ?? '',
+    decimals: analyte?.decimals ?? 1,
+    derived: analyte?.derived !== undefined,
+    ...(range ? { range } : {}),
+    ...(analyte?.critical ? { critical: analyte.critical } : {}),
+    ...(value === undefined ? {} : { value }),
+    ...(text === undefined ? {} : { text }),
+    ...(flag === undefined ? {} : { flag }),
+    ...(reason === undefined ? {} : { criticalReason: reason }),
+  }
+}
+
+/** How the values of some analytes went over time, oldest first. */
+export async function trendsOf(view: ReadView, patientId: string, items: readonly ResultItem[]): Promise<Trend[]> {
+  if (items.length === 0) return []
+  const found = await view.search('Observation', {
+    patient: `Patient/${patientId}`,
+    code: items.map(({ code }) => `http://loinc.org|${code}`).join(','),
+    status: 'final,amended,corrected',
+    _sort: '-date',
+    _count: '600',
+  })
+  const points = new Map<string, Trend['points']>()
+  for (const observation of found.reverse()) {
+    const value = observation.valueQuantity?.value
+    if (value === undefined) continue
+    const flag: Flag | undefined = flagOf(observation)
+    const list = points.get(loincOf(observation)) ?? []
+    list.push({ at: observation.effectiveDateTime ?? observation.meta.lastUpdated, value, ...(flag ? { flag } : {}) })
+    points.set(loincOf(observation), list)
+  }
+  return items.map(({ code, name, nameArabic, unit, decimals, range, critical }) => ({
+    code,
+    name,
+    nameArabic,
+    unit,
+    decimals,
+    ...(range ? { range } : {}),
+    ...(critical ? { critical } : {}),
+    points: points.get(code) ?? [],
+  }))
+}
+
+function panelNames(report: DiagnosticReport): { panel: string; panelName: string; panelNameArabic: string } {
+  const panel = (report.code.coding ?? []).map(({ code }) => panelByCode(code ?? '')).find(Boolean)
+  const name = panel?.name ?? report.code.text ?? report.code.coding?.[0]?.display ?? ''
+  return { panel: panel?.code ?? report.code.coding?.[0]?.code ?? '', panelName: name, panelNameArabic: panel?.nameArabic ?? name }
+}
+
+export const getReportQuery = query(getReport, async ({ reportId }, { view, actor, now }) => {
+  const report = await view.read('DiagnosticReport', reportId)
+  const patientId = report.subject?.reference?.replace('Patient/', '') ?? ''
+  const orderId = report.basedOn?.[0]?.reference?.replace('ServiceRequest/', '')
+  const [patient, order, callBack, seen] = await Promise.all([
+    view.read('Patient', patientId),
+    orderId === undefined ? undefined : view.find('ServiceRequest', orderId),
+    view.find('Communication', derivedId(reportId, 'call-back')),
+    view.sql('select 1 from lab.viewed where report_id = $1 and viewer = $2', [reportId, actor.id]),
+  ])
+  const whom = whomOf(patient, now)
+  const ids = (report.result ?? []).flatMap(({ reference }) => reference?.replace('Observation/', '') ?? [])
+  const observations = await Promise.all(ids.map((id) => view.find('Observation', id)))
+  const items = observations.flatMap((observation) => (observation ? [itemOf(observation, whom)] : []))
+  const trends = await trendsOf(view, patientId, items)
+  const withPrevious = items.map((item) => {
+    const at = report.effectiveDateTime ?? ''
+    const earlier = trends.find(({ code }) => code === item.code)?.points.filter((point) => point.at < at)
+    const previous = earlier?.at(-1)
+    return previous ? { ...item, previous: { value: previous.value, at: previous.at } } : item
+  })
+  const number = order?.identifier?.find(({ system }) => system === ORDER_SYSTEM)?.value
+  const performer = report.performer?.[0]?.display
+  const answer: ResultReport = {
+    reportId,
+    ...(orderId === undefined ? {} : { orderId }),
+    ...(number === undefined ? {} : { orderNumber: number }),
+    patientId,
+    ...panelNames(report),
+    status: report.status,
+    ...(report.issued === undefined ? {} : { issuedAt: report.issued }),
+    ...(report.effectiveDateTime === undefined ? {} : { collectedAt: report.effectiveDateTime }),
+    ...(performer === undefined ? {} : { performer, releasedBy: performer }),
+    ...(report.conclusion === undefined ? {} : { comment: report.conclusion }),
+    items: withPrevious,
+    ...(callBack
+      ? {
+          callBack: {
+            calledTo: callBack.recipient?.[0]?.display ?? '',
+            at: callBack.sent ?? '',
+            by: callBack.sender?.display ?? '',
+            readBack: callBack.received !== undefined,
+          },
+        }
+      : {}),
+    viewed: seen.length > 0,
+  }
+  return { report: answer, trends }
+})
+
+export const viewResultCommand = command(viewResult, async ({ reportId }, { tx, actor, now }) => {
+  const report = await tx.read('DiagnosticReport', reportId)
+  const fresh = await tx.sql(
+    'insert into lab.viewed (branch, report_id, viewer, at) values ($1, $2, $3, $4) on conflict do nothing returning 1',
+    [actor.branch, reportId, actor.id, now],
+  )
+  const patientId = report.subject?.reference?.replace('Patient/', '') ?? ''
+  if (fresh.length > 0) tx.emit(LabResultViewed, { reportId, patientId }, { resource: report })
+  return { reportId }
+})
+
+export const recordCallBackCommand = command(recordCallBack, async (input, { tx, actor, now }) => {
+  const report = await tx.read('DiagnosticReport', input.reportId)
+  const orderId = report.basedOn?.[0]?.reference?.replace('ServiceRequest/', '') ?? ''
+  const labOrder = await readLabOrder(tx, orderId)
+  const observations = await Promise.all(
+    (report.result ?? []).map(({ reference }) => tx.find('Observation', reference?.replace('Observation/', '') ?? '')),
+  )
+  const isCritical = observations.some((observation) => observation && ['LL', 'HH'].includes(flagOf(observation) ?? ''))
+  if (!isCritical) refuse('LAB_CALL_BACK_NOT_NEEDED')
+  const id = derivedId(input.reportId, 'call-back')
+  const before = await tx.find('Communication', id)
+  const at = input.at ?? now.toISOString()
+  tx.write({
+    resourceType: 'Communication',
+    id,
+    ...(before ? { meta: before.meta } : {}),
+    status: 'completed',
+    category: [{ text: 'critical result call-back' }],
+    subject: report.subject as { reference: string },
+    about: [{ reference: `DiagnosticReport/${input.reportId}` }],
+    sent: at,
+    // Read back means received and understood.
+    ...(input.readBack ? { received: at } : {}),
+    sender: { display: actor.display },
+    recipient: [{ display: input.calledTo }],
+    ...(input.note ? { note: [{ text: input.note }] } : {}),
+  })
+  moveTask(tx, labOrder, labOrder.state, now, { callPending: false })
+  signalWorklist(tx, actor.branch)
+  return { reportId: input.reportId }
+})

@@ -1,0 +1,122 @@
+import type { AllergyIntolerance, CodeableConcept, Extension, Stored } from '@carespine/fhir/resource'
+import type { z } from '@carespine/kit/contract'
+import { command, refuse } from '@carespine/kit/module'
+import { addAllergy, type Allergy, AllergyAdded, AllergyRemoved, removeAllergy } from './contract.ts'
+import { plainName } from './likeness.ts'
+
+const CLINICAL = 'http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical'
+const VERIFICATION = 'http://terminology.hl7.org/CodeSystem/allergyintolerance-verification'
+/** Translation of a display: http://hl7.org/fhir/StructureDefinition/translation. */
+const TRANSLATION = 'http://hl7.org/fhir/StructureDefinition/translation'
+/** A concept whose text carries extensions. */
+type Translated = CodeableConcept & { _text?: { extension?: Extension[] } }
+/** SNOMED CT: no known allergy, no known drug allergy. */
+const NONE_KNOWN = ['716186003', '409137002']
+
+function statusOf(allergy: AllergyIntolerance, which: 'clinicalStatus' | 'verificationStatus'): string | undefined {
+  return allergy[which]?.coding?.[0]?.code
+}
+
+/** True while the allergy counts: neither refuted nor entered in error nor resolved. */
+export function isActive(allergy: AllergyIntolerance): boolean {
+  const verification = statusOf(allergy, 'verificationStatus')
+  return (
+    verification !== 'refuted' &&
+    verification !== 'entered-in-error' &&
+    (statusOf(allergy, 'clinicalStatus') ?? 'active') === 'active'
+  )
+}
+
+/** True for the statement that there is none, which is not the same as an empty list. */
+export function statesNoneKnown(allergy: AllergyIntolerance): boolean {
+  return allergy.code?.coding?.some(({ code }) => NONE_KNOWN.includes(code ?? '')) ?? false
+}
+
+export function allergyOf(allergy: Stored<AllergyIntolerance>): Allergy {
+  const coding = allergy.code?.coding?.[0]
+  const arabic = (allergy.code as Translated | undefined)?._text?.extension
+    ?.find(({ url }) => url === TRANSLATION)
+    ?.extension?.find(({ url }) => url === 'content')?.valueString
+  const reaction = allergy.reaction?.[0]?.manifestation[0]
+  const reactionText = reaction?.text ?? reaction?.coding?.[0]?.display
+  return {
+    id: allergy.id,
+    version: allergy.meta.versionId,
+    substance: allergy.code?.text ?? coding?.display ?? coding?.code ?? '—',
+    ...(arabic === undefined ? {} : { substanceArabic: arabic }),
+    ...(coding?.code === undefined ? {} : { code: coding.code }),
+    ...(allergy.criticality === undefined ? {} : { criticality: allergy.criticality }),
+    ...(reactionText === undefined ? {} : { reaction: reactionText }),
+    ...(allergy.recordedDate === undefined ? {} : { recordedAt: allergy.recordedDate }),
+  }
+}
+
+function draftAllergy(input: z.output<typeof addAllergy.input>, now: Date, recorder?: string): AllergyIntolerance {
+  return {
+    resourceType: 'AllergyIntolerance',
+    clinicalStatus: { coding: [{ system: CLINICAL, code: 'active' }] },
+    verificationStatus: { coding: [{ system: VERIFICATION, code: 'confirmed' }] },
+    criticality: input.criticality,
+    code: {
+      text: input.substance,
+      ...(input.coding ? { coding: [{ ...input.coding, display: input.substance }] } : {}),
+      ...(input.substanceArabic
+        ? {
+            _text: {
+              extension: [
+                {
+                  url: TRANSLATION,
+                  extension: [
+                    { url: 'lang', valueCode: 'ar' },
+                    { url: 'content', valueString: input.substanceArabic },
+                  ],
+                },
+              ],
+            },
+          }
+        : {}),
+    },
+    patient: { reference: `Patient/${input.patientId}` },
+    recordedDate: now.toISOString(),
+    ...(recorder === undefined ? {} : { recorder: { reference: `Practitioner/${recorder}` } }),
+    ...(input.reaction === undefined ? {} : { reaction: [{ manifestation: [{ text: input.reaction }] }] }),
+  }
+}
+
+export const addAllergyCommand = command(addAllergy, async (input, { tx, actor, now }) => {
+  await tx.read('Patient', input.patientId)
+  const known = await tx.search('AllergyIntolerance', { patient: `Patient/${input.patientId}`, _count: '200' })
+  const same = known.some(
+    (allergy) =>
+      isActive(allergy) &&
+      (input.coding
+        ? allergy.code?.coding?.some(({ code }) => code === input.coding?.code)
+        : plainName(allergyOf(allergy).substance) === plainName(input.substance)),
+  )
+  if (same) refuse('REGISTRATION_ALLERGY_KNOWN')
+  const allergy = tx.write(draftAllergy(input, now, actor.practitioner))
+  tx.emit(AllergyAdded, { patientId: input.patientId, allergyId: allergy.id }, { resource: allergy })
+  return { allergyId: allergy.id }
+})
+
+export const removeAllergyCommand = command(removeAllergy, async ({ allergyId, reason, note }, { tx }) => {
+  const allergy = await tx.read('AllergyIntolerance', allergyId)
+  if (!isActive(allergy)) refuse('REGISTRATION_ALLERGY_NOT_ACTIVE')
+  const { clinicalStatus: _was, ...rest } = allergy
+  // FHIR R4 AllergyIntolerance, ait-2: an allergy entered in error carries no clinical status.
+  const removed = tx.write(
+    {
+      ...rest,
+      ...(reason === 'entered-in-error'
+        ? {}
+        : { clinicalStatus: { coding: [{ system: CLINICAL, code: reason === 'resolved' ? 'resolved' : 'inactive' }] } }),
+      verificationStatus: {
+        coding: [{ system: VERIFICATION, code: reason === 'resolved' ? 'confirmed' : reason }],
+      },
+    },
+    note === undefined ? {} : { reason: note },
+  )
+  const patientId = allergy.patient.reference?.replace('Patient/', '') ?? ''
+  tx.emit(AllergyRemoved, { patientId, allergyId, reason }, { resource: removed })
+  return { allergyId }
+})

@@ -1,0 +1,26 @@
+import { defineModule } from '@carespine/kit/module'
+import { addAllergyCommand, removeAllergyCommand } from './allergies.ts'
+import { getBannerQuery } from './banner.ts'
+import { AllergyAdded, AllergyRemoved, PatientCreated, PatientUpdated, refusals } from './contract.ts'
+import { findByIdentifierQuery, findDuplicatesQuery } from './find-duplicates.ts'
+import { registerPatientCommand } from './register-patient.ts'
+import { searchPatientsQuery } from './search-patients.ts'
+import { updatePatientCommand } from './update-patient.ts'
+
+/** Who the patients are: search, registration, demographics, allergies. */
+export const registration = defineModule({
+  name: 'registration',
+  migrations: new URL('../migrations/', import.meta.url),
+  actions: [
+    searchPatientsQuery,
+    findByIdentifierQuery,
+    findDuplicatesQuery,
+    registerPatientCommand,
+    updatePatientCommand,
+    getBannerQuery,
+    addAllergyCommand,
+    removeAllergyCommand,
+  ],
+  events: [PatientCreated, PatientUpdated, AllergyAdded, AllergyRemoved],
+  refusals,
+})

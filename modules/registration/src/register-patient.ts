@@ -1,0 +1,94 @@
+import type { HumanName, Patient } from '@carespine/fhir/resource'
+import type { z } from '@carespine/kit/contract'
+import { command, refuse } from '@carespine/kit/module'
+import type { Transaction } from '@carespine/store/contract'
+import { type Demographics, MRN_SYSTEM, PatientCreated, type PersonName, registerPatient } from './contract.ts'
+import { duplicatesOf } from './find-duplicates.ts'
+
+/** A FHIR HumanName; given names are split at spaces. */
+export function humanName(name: z.output<typeof PersonName>, use: 'official' | 'usual'): HumanName {
+  return { use, family: name.family, given: name.given.split(/\s+/) }
+}
+
+/** The MRN of a running number: eight digits, the last a Luhn check digit (ISO/IEC 7812-1) against typing errors. */
+export function mrnOf(number: number): string {
+  const digits = String(number).padStart(7, '0')
+  const sum = [...digits].reverse().reduce((total, digit, at) => {
+    const doubled = at % 2 === 0 ? Number(digit) * 2 : Number(digit)
+    return total + (doubled > 9 ? doubled - 9 : doubled)
+  }, 0)
+  return `${digits}${(10 - (sum % 10)) % 10}`
+}
+
+/** The FHIR Patient of a registration form. */
+export function draftPatient(form: z.output<typeof Demographics>, mrn: string): Patient {
+  return {
+    resourceType: 'Patient',
+    active: true,
+    identifier: [
+      {
+        use: 'usual',
+        type: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MR' }] },
+        system: MRN_SYSTEM,
+        value: mrn,
+      },
+      ...form.identifiers,
+    ],
+    name: [humanName(form.name, 'official'), ...(form.nameArabic ? [humanName(form.nameArabic, 'usual')] : [])],
+    gender: form.sex,
+    birthDate: form.birthDate,
+    ...telecomOf(form),
+    ...addressOf(form),
+  }
+}
+
+export function telecomOf(form: { phone?: string | undefined; email?: string | undefined }): Pick<Patient, 'telecom'> {
+  const telecom = [
+    ...(form.phone === undefined ? [] : [{ system: 'phone' as const, use: 'mobile' as const, value: form.phone }]),
+    ...(form.email === undefined ? [] : [{ system: 'email' as const, value: form.email }]),
+  ]
+  return telecom.length > 0 ? { telecom } : {}
+}
+
+export function addressOf(form: {
+  addressLine?: string | undefined
+  city?: string | undefined
+}): Pick<Patient, 'address'> {
+  if (form.addressLine === undefined && form.city === undefined) return {}
+  return {
+    address: [
+      {
+        use: 'home',
+        ...(form.addressLine === undefined ? {} : { line: [form.addressLine] }),
+        ...(form.city === undefined ? {} : { city: form.city }),
+      },
+    ],
+  }
+}
+
+export async function refuseTakenIdentifiers(
+  tx: Transaction,
+  identifiers: readonly { system: string; value: string }[],
+  except?: string,
+): Promise<void> {
+  for (const { system, value } of identifiers) {
+    const holders = await tx.search('Patient', { identifier: `${system}|${value}`, _count: '2' })
+    if (holders.some(({ id }) => id !== except)) refuse('REGISTRATION_IDENTIFIER_TAKEN', { system })
+  }
+}
+
+export const registerPatientCommand = command(registerPatient, async (form, { tx, now }) => {
+  if (form.birthDate > now.toISOString().slice(0, 10)) refuse('REGISTRATION_BIRTH_DATE_FUTURE', { field: 'birthDate' })
+  await refuseTakenIdentifiers(tx, form.identifiers)
+  if (form.trustedSource === undefined) {
+    const candidates = (await duplicatesOf(tx, form)).filter(({ patient }) => !form.notDuplicateOf.includes(patient.id))
+    if (candidates.length > 0) {
+      refuse('REGISTRATION_POSSIBLE_DUPLICATE', { candidates: candidates.map(({ patient }) => patient.id) })
+    }
+  }
+  const [row] = await tx.sql<{ number: string }>("select nextval('registration.mrn_number')::text as number")
+  const mrn = mrnOf(Number(row?.number))
+  const patient = tx.write(draftPatient(form, mrn))
+  tx.emit(PatientCreated, { patientId: patient.id }, { resource: patient })
+  return { patientId: patient.id, mrn }
+})

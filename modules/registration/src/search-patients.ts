@@ -1,0 +1,50 @@
+import { query } from '@carespine/kit/module'
+import type { SearchInput } from '@carespine/store/contract'
+import { searchPatients } from './contract.ts'
+import { plainName } from './likeness.ts'
+import { summaryOf } from './patient-summary.ts'
+
+const DATE = /^(\d{4})-(\d{2})(?:-(\d{2}))?$/
+const DAY_FIRST = /^(\d{1,2})[/.](\d{1,2})[/.](\d{4})$/
+
+/** What the typed text can mean. Eastern Arabic digits count as digits. */
+export function readSearchText(text: string): { birthDate?: string; number?: string; words: string[] } {
+  const western = text.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660))
+  const words: string[] = []
+  let birthDate: string | undefined
+  let number: string | undefined
+  for (const part of western.split(/\s+(?![\d-]*$)|\s+(?=[\d]{4}-)/).filter(Boolean)) {
+    const dayFirst = DAY_FIRST.exec(part)
+    if (DATE.test(part)) birthDate = part
+    else if (dayFirst) birthDate = `${dayFirst[3]}-${dayFirst[2]?.padStart(2, '0')}-${dayFirst[1]?.padStart(2, '0')}`
+    else if (/^[+\d][\d\s()-]{2,}$/.test(part)) number = part.replace(/\D/g, '')
+    else words.push(...plainName(part).split(' ').filter(Boolean))
+  }
+  return { ...(birthDate ? { birthDate } : {}), ...(number ? { number } : {}), words }
+}
+
+export const searchPatientsQuery = query(searchPatients, async ({ text, limit, cursor }, { view }) => {
+  const { birthDate, number, words } = readSearchText(text)
+  const base: Record<string, string | string[]> = {
+    _count: String(limit),
+    ...(cursor === undefined ? {} : { _cursor: cursor }),
+    ...(words.length > 0 ? { name: words } : {}),
+    ...(birthDate === undefined ? {} : { birthdate: birthDate }),
+  }
+  if (number === undefined) return await found(base)
+  // A number may begin an MRN or another identifier, or be part of a phone number.
+  const [byIdentifier, byPhone] = await Promise.all([
+    found({ ...base, 'identifier:starts-with': number }),
+    number.length >= 4 ? found({ ...base, 'phone:starts-with': number }) : { patients: [] },
+  ])
+  const patients = [...byIdentifier.patients]
+  for (const patient of byPhone.patients) {
+    if (!patients.some(({ id }) => id === patient.id)) patients.push(patient)
+  }
+  return { patients: patients.slice(0, limit) }
+
+  async function found(search: SearchInput) {
+    const { resources, next } = await view.page('Patient', search)
+    return { patients: resources.map(summaryOf), ...(next === undefined ? {} : { next }) }
+  }
+})

@@ -1,0 +1,63 @@
+import type { CodeableConcept, Coding, Extension } from '@carespine/fhir/resource'
+
+export const LOINC = 'http://loinc.org'
+export const SNOMED = 'http://snomed.info/sct'
+export const ICD10 = 'http://hl7.org/fhir/sid/icd-10'
+export const ATC = 'http://www.whocc.no/atc'
+export const UCUM = 'http://unitsofmeasure.org'
+const HL7 = 'http://terminology.hl7.org/CodeSystem'
+
+/** Same systems as the modules that own these numbers; a test compares them. */
+export const MRN_SYSTEM = 'https://carespine.example/fhir/sid/mrn'
+export const ORDER_SYSTEM = 'https://carespine.example/fhir/sid/order'
+export const ACCESSION_SYSTEM = 'https://carespine.example/fhir/sid/accession'
+
+export interface Bilingual {
+  en: string
+  ar: string
+}
+
+/** A concept whose text carries the Arabic words in the R4 translation extension. */
+export type Translated = CodeableConcept & { _text?: { extension: Extension[] } }
+
+export function translation(arabic: string): { extension: Extension[] } {
+  return {
+    extension: [
+      {
+        url: 'http://hl7.org/fhir/StructureDefinition/translation',
+        extension: [
+          { url: 'lang', valueCode: 'ar' },
+          { url: 'content', valueString: arabic },
+        ],
+      },
+    ],
+  }
+}
+
+/** A concept that people read in either language and machines by its codings. */
+export function concept(words: Bilingual, coding: readonly Coding[] = []): Translated {
+  return { ...(coding.length > 0 ? { coding: [...coding] } : {}), text: words.en, _text: translation(words.ar) }
+}
+
+export function snomed(code: string, display: string): Coding {
+  return { system: SNOMED, code, display }
+}
+
+/** A concept of one of HL7's own code systems: `hl7('condition-clinical', 'active')`. */
+export function hl7(system: string, code: string, display?: string): CodeableConcept {
+  return { coding: [hl7Coding(system, code, display)] }
+}
+
+export function hl7Coding(system: string, code: string, display?: string): Coding {
+  return { system: `${HL7}/${system}`, code, ...(display === undefined ? {} : { display }) }
+}
+
+/** An MRN, eight digits with a Luhn check digit (ISO/IEC 7812-1), from a series that registration does not use. */
+export function mrnOf(number: number): string {
+  const digits = String(number).padStart(7, '0')
+  const sum = [...digits].reverse().reduce((total, digit, at) => {
+    const doubled = at % 2 === 0 ? Number(digit) * 2 : Number(digit)
+    return total + (doubled > 9 ? doubled - 9 : doubled)
+  }, 0)
+  return `${digits}${(10 - (sum % 10)) % 10}`
+}

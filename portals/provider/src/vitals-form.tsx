@@ -1,0 +1,49 @@
+import { Button, NumberInput, SimpleGrid, Stack } from '@mantine/core'
+import { recordVitals, type Vitals, vitalSigns } from '@carespine/encounters/contract'
+import { useWords } from '@carespine/shell/i18n'
+import { ErrorNote } from '@carespine/shell/page'
+import { useCommand } from '@carespine/shell/use-action'
+import { type FormEvent, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+type Name = keyof Vitals
+
+/** One set of vital signs; a value that nobody can have is marked where it stands. */
+export function VitalsForm({ encounterId, onDone }: { encounterId: string; onDone(): void }) {
+  const { t } = useTranslation()
+  const words = useWords()
+  const record = useCommand(recordVitals)
+  const [vitals, setVitals] = useState<Vitals>({})
+  const submit = (event: FormEvent): void => {
+    event.preventDefault()
+    record.mutate({ encounterId, vitals }, { onSuccess: onDone })
+  }
+  return (
+    <form onSubmit={submit}>
+      <Stack>
+        <SimpleGrid cols={2}>
+          {(Object.keys(vitalSigns) as Name[]).map((name) => {
+            const { display, displayArabic, unit, plausible } = vitalSigns[name]
+            const value = vitals[name]
+            const wrong = value !== undefined && (value < plausible.low || value > plausible.high)
+            return (
+              <NumberInput
+                key={name}
+                label={words(display, displayArabic)}
+                suffix={` ${unit === 'Cel' ? '°C' : unit === '{score}' ? '/ 10' : unit}`}
+                hideControls
+                value={value ?? ''}
+                onChange={(next) => setVitals({ ...vitals, [name]: typeof next === 'number' ? next : undefined })}
+                error={wrong ? t('vitals.implausible', { low: plausible.low, high: plausible.high }) : undefined}
+              />
+            )
+          })}
+        </SimpleGrid>
+        <ErrorNote error={record.error} />
+        <Button type="submit" loading={record.isPending}>
+          {t('common.save')}
+        </Button>
+      </Stack>
+    </form>
+  )
+}

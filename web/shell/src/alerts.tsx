@@ -1,0 +1,169 @@
+import { ActionIcon, Alert, Badge, Button, Drawer, Group, Indicator, Modal, Paper, Stack, Text, Textarea, Title } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { IconAlertOctagon, IconBell } from '@tabler/icons-react'
+import { acknowledgeNotification, listNotifications, type Notification, readNotification } from '@carespine/notifications/contract'
+import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { formatDate, useLanguage, useWords } from './i18n.ts'
+import { ErrorNote, Nothing } from './page.tsx'
+import { useAllowed } from './session.tsx'
+import { useAction, useCommand } from './use-action.ts'
+
+/** The words of a notification in the language on screen. */
+function useText(): (notification: Notification) => { title: string; message: string } {
+  const { t } = useTranslation()
+  const words = useWords()
+  return ({ text }) => {
+    const analyte = analyteByCode(String(text.values.analyte ?? ''))
+    const panel = panelByCode(String(text.values.panel ?? ''))
+    const values = {
+      ...text.values,
+      analyte: analyte ? words(analyte.name, analyte.nameArabic) : text.values.analyte,
+      panel: panel ? words(panel.name, panel.nameArabic) : text.values.panel,
+    }
+    return { title: t(`notifications.${text.key}.title`, values), message: t(`notifications.${text.key}.message`, values) }
+  }
+}
+
+function useOpenAlerts() {
+  return useAction(listNotifications, { open: true, limit: 50 }, { refetchSeconds: 30 })
+}
+
+/** The bell with what is unread, and the list behind it. */
+export function AlertBell() {
+  const { t } = useTranslation()
+  const language = useLanguage()
+  const textOf = useText()
+  const navigate = useNavigate()
+  const [opened, { open, close }] = useDisclosure(false)
+  const { data, error } = useOpenAlerts()
+  const markRead = useCommand(readNotification)
+  const count = (data?.unread ?? 0) + (data?.unacknowledged ?? 0)
+  const notifications = data?.notifications ?? []
+  const show = (notification: Notification): void => {
+    close()
+    markRead.mutate({ ids: [notification.id] })
+    if (notification.action) void navigate({ to: notification.action.url })
+  }
+  return (
+    <>
+      <Indicator disabled={count === 0} label={Math.min(count, 99)} size={17} color="red.9">
+        <ActionIcon variant="default" size="lg" onClick={open} aria-label={t('notifications.bell', { count })}>
+          <IconBell size={18} aria-hidden />
+        </ActionIcon>
+      </Indicator>
+      <Drawer opened={opened} onClose={close} position="right" title={t('notifications.title')} closeButtonProps={{ 'aria-label': t('common.close') }}>
+        <ErrorNote error={error} />
+        {notifications.length === 0 && <Nothing>{t('notifications.none')}</Nothing>}
+        <Stack gap="xs">
+          {notifications.map((notification) => {
+            const { title, message } = textOf(notification)
+            return (
+              <Paper key={notification.id} p="sm">
+                <Group justify="space-between" wrap="nowrap" align="flex-start">
+                  <Stack gap={2}>
+                    <Text fw={600} c={notification.priority === 'urgent' ? 'red.9' : undefined}>
+                      {title}
+                    </Text>
+                    <Text size="sm">{message}</Text>
+                    <Text size="xs">{formatDate(notification.createdAt, language, 'both')}</Text>
+                  </Stack>
+                  <Button size="compact-sm" variant="default" onClick={() => show(notification)}>
+                    {t('notifications.open')}
+                  </Button>
+                </Group>
+              </Paper>
+            )
+          })}
+        </Stack>
+      </Drawer>
+    </>
+  )
+}
+
+/** A critical result stands in front of everything until somebody takes responsibility for it, or puts it aside in sight. */
+export function CriticalAlert() {
+  const { t } = useTranslation()
+  const language = useLanguage()
+  const textOf = useText()
+  const navigate = useNavigate()
+  const allowed = useAllowed()
+  const { data } = useOpenAlerts()
+  const acknowledge = useCommand(acknowledgeNotification)
+  const [aside, setAside] = useState<ReadonlySet<string>>(new Set())
+  const [note, setNote] = useState('')
+  const waiting = (data?.notifications ?? []).filter((one) => one.requiresAcknowledgment && one.acknowledgedAt === undefined)
+  const shown = waiting.find((one) => !aside.has(one.id))
+  const later = waiting.filter((one) => aside.has(one.id))
+  if (waiting.length === 0) return null
+  const text = shown && textOf(shown)
+  return (
+    <>
+      {later.length > 0 && (
+        <Alert color="red" variant="filled" mb="md" py="xs" icon={<IconAlertOctagon aria-hidden />} title={t('critical.waiting', { count: later.length })}>
+          <Button size="compact-sm" variant="white" color="dark" onClick={() => setAside(new Set())}>
+            {t('critical.show')}
+          </Button>
+        </Alert>
+      )}
+      {shown && text && (
+        <Modal opened onClose={() => setAside(new Set([...aside, shown.id]))} withCloseButton={false} closeOnClickOutside={false} closeOnEscape={false} size="lg" padding={0} radius="md" role="alertdialog" aria-labelledby="critical-title" aria-describedby="critical-text" overlayProps={{ backgroundOpacity: 0.6, blur: 2 }}>
+          <Group bg="red.9" c="white" p="md" gap="sm">
+            <IconAlertOctagon aria-hidden />
+            <Title order={2} size="h4" id="critical-title">
+              {text.title}
+            </Title>
+          </Group>
+          <Stack p="lg">
+            <Group align="baseline" gap="sm">
+              <Text fz={34} fw={700} c="red.9" lh={1}>
+                <bdi dir="ltr">
+                  {shown.details?.value} {shown.details?.unit}
+                </bdi>
+              </Text>
+              <Badge color="red.9" variant="outline" tt="none">
+                <bdi>{text.message}</bdi>
+              </Badge>
+            </Group>
+            <Text id="critical-text">
+              {t('critical.lead')} {formatDate(shown.createdAt, language, 'both')}
+              {shown.escalation > 0 && ` · ${t('critical.escalated', { count: shown.escalation })}`}
+            </Text>
+            <Textarea label={t('critical.note')} value={note} onChange={(event) => setNote(event.currentTarget.value)} autosize minRows={2} maxLength={300} />
+            <ErrorNote error={acknowledge.error} />
+            <Group justify="space-between">
+              <Button variant="default" onClick={() => setAside(new Set([...aside, shown.id]))}>
+                {t('critical.later')}
+              </Button>
+              <Group gap="xs">
+                {shown.reportId && (
+                  <Button
+                    variant="default"
+                    onClick={() => {
+                      setAside(new Set([...aside, shown.id]))
+                      void navigate({ to: `/provider/results/${shown.reportId}` })
+                    }}
+                  >
+                    {t('critical.open')}
+                  </Button>
+                )}
+                {allowed('notifications.acknowledge') && (
+                  <Button
+                    color="red.9"
+                    data-autofocus
+                    loading={acknowledge.isPending}
+                    onClick={() => acknowledge.mutate({ id: shown.id, ...(note.trim() ? { note: note.trim() } : {}) }, { onSuccess: () => setNote('') })}
+                  >
+                    {t('critical.acknowledge')}
+                  </Button>
+                )}
+              </Group>
+            </Group>
+          </Stack>
+        </Modal>
+      )}
+    </>
+  )
+}

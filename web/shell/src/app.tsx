@@ -1,0 +1,133 @@
+import { DirectionProvider, MantineProvider, useDirection } from '@mantine/core'
+import { Notifications } from '@mantine/notifications'
+import { theme } from '@carespine/ui/theme'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { type AnyRoute, createRootRoute, createRoute, createRouter, Navigate, Outlet, RouterProvider, useParams, useRouterState } from '@tanstack/react-router'
+import { type ComponentType, lazy, type ReactNode, StrictMode, Suspense, useEffect } from 'react'
+import { createRoot } from 'react-dom/client'
+import { useTranslation } from 'react-i18next'
+import { ApiError } from './api.ts'
+import { FrontDoor } from './front-door.tsx'
+import { startI18n } from './i18n.ts'
+import { Layout } from './layout.tsx'
+import { LiveProvider } from './live.tsx'
+import { Waiting } from './page.tsx'
+import { SessionProvider, useSession } from './session.tsx'
+import { SetUpPage } from './set-up-page.tsx'
+import { SignInPage } from './sign-in-page.tsx'
+
+/** One page of a portal: where it is, and how the side menu calls it. */
+export interface PortalPage {
+  /** Below the portal, with parameters as `$id`: `results/$reportId`. Empty for its home. */
+  path: string
+  component: ComponentType
+  /** Key of the message catalogue; pages without one are not in the menu. */
+  menu?: string
+  icon?: ReactNode
+}
+
+export interface Portal {
+  pages: readonly PortalPage[]
+}
+
+export type PortalLoaders = Readonly<Record<string, () => Promise<Portal>>>
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 5000,
+      // A "no" of the server stays one; only its silence is worth another try.
+      retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+    },
+  },
+})
+
+/** Matches a path below a portal against its pages; the parameters are read with `useParams`. */
+function match(pages: readonly PortalPage[], path: string): PortalPage | undefined {
+  const parts = path.split('/').filter(Boolean)
+  return pages.find((page) => {
+    const wanted = page.path.split('/').filter(Boolean)
+    return wanted.length === parts.length && wanted.every((part, at) => part.startsWith('$') || part === parts[at])
+  })
+}
+
+function portalView(name: string, load: () => Promise<Portal>): ComponentType {
+  return lazy(async () => {
+    const { pages } = await load()
+    function View() {
+      const { _splat } = useParams({ strict: false }) as { _splat?: string }
+      const page = match(pages, _splat ?? '') ?? pages[0]
+      const Content = page?.component
+      return (
+        <Layout portal={name} pages={pages} active={page?.path ?? ''}>
+          {Content && <Content key={_splat} />}
+        </Layout>
+      )
+    }
+    return { default: View }
+  })
+}
+
+function Guarded() {
+  const { session, known } = useSession()
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  const { portal } = useParams({ strict: false }) as { portal?: string }
+  if (!known) return <Waiting />
+  if (!session) return <Navigate to="/sign-in" search={{ back: path }} />
+  const own = session.user.portal ?? 'hub'
+  if (portal === undefined || portal !== own) return <Navigate to={`/${own}`} />
+  const View = views.get(own) ?? FrontDoor
+  return (
+    <LiveProvider>
+      <Suspense fallback={<Waiting />}>
+        <View />
+      </Suspense>
+    </LiveProvider>
+  )
+}
+
+const views = new Map<string, ComponentType>()
+
+/** Parameters of the page that is open: `usePageParams('patients/$id').id`. */
+export function usePageParams<K extends string>(...names: readonly K[]): Record<K, string> {
+  const { _splat = '' } = useParams({ strict: false }) as { _splat?: string }
+  const parts = _splat.split('/').filter(Boolean)
+  return Object.fromEntries(names.map((name, at) => [name, parts[at + 1] ?? ''])) as Record<K, string>
+}
+
+function FollowLanguage() {
+  const { setDirection } = useDirection()
+  const { i18n } = useTranslation()
+  useEffect(() => setDirection(i18n.language === 'ar' ? 'rtl' : 'ltr'), [i18n.language, setDirection])
+  return null
+}
+
+/** Starts the app with the portals that it can load. */
+export async function startApp(element: HTMLElement, portals: PortalLoaders): Promise<void> {
+  await startI18n()
+  for (const [name, load] of Object.entries(portals)) views.set(name, portalView(name, load))
+  const root = createRootRoute({ component: Outlet, notFoundComponent: () => <Navigate to="/" /> })
+  const routes: AnyRoute[] = [
+    createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignInPage }),
+    createRoute({ getParentRoute: () => root, path: '/setup', component: SetUpPage }),
+    createRoute({ getParentRoute: () => root, path: '/', component: Guarded }),
+    createRoute({ getParentRoute: () => root, path: '/$portal', component: Guarded }),
+    createRoute({ getParentRoute: () => root, path: '/$portal/$', component: Guarded }),
+  ]
+  const router = createRouter({ routeTree: root.addChildren(routes) })
+  createRoot(element).render(
+    <StrictMode>
+      <DirectionProvider initialDirection={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'}>
+        <MantineProvider theme={theme} defaultColorScheme="auto">
+          <FollowLanguage />
+          <Notifications position="bottom-right" />
+          <QueryClientProvider client={client}>
+            <SessionProvider>
+              <RouterProvider router={router} />
+            </SessionProvider>
+          </QueryClientProvider>
+        </MantineProvider>
+      </DirectionProvider>
+    </StrictMode>,
+  )
+}

@@ -1,0 +1,139 @@
+import { ActionIcon, AppShell, Badge, Box, Burger, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { portalColors } from '@carespine/ui/theme'
+import { IconCalendar, IconCircleFilled, IconLogout, IconMoon, IconSearch } from '@tabler/icons-react'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { AlertBell, CriticalAlert } from './alerts.tsx'
+import { signOut } from './api.ts'
+import type { PortalPage } from './app.tsx'
+import { isHijri, setHijri, useWords } from './i18n.ts'
+import { useConnection } from './live.tsx'
+import { PatientPalette } from './patient-palette.tsx'
+import { useAllowed, useSession } from './session.tsx'
+import { LanguageSwitch } from './sign-in-page.tsx'
+
+/** The frame of every portal: who and where one is, search, alerts, the portal's menu. */
+export function Layout({ portal, pages, active, children }: { portal: string; pages: readonly PortalPage[]; active: string; children: ReactNode }) {
+  const { t } = useTranslation()
+  const words = useWords()
+  const navigate = useNavigate()
+  const { session } = useSession()
+  const allowed = useAllowed()
+  const connection = useConnection()
+  const { toggleColorScheme } = useMantineColorScheme()
+  const [opened, { toggle, close }] = useDisclosure(false)
+  const [searching, search] = useDisclosure(false)
+  const [calendar, setCalendar] = useState(isHijri())
+  const main = useRef<HTMLDivElement>(null)
+  const color = portalColors[portal] ?? 'teal.6'
+  const branch = session?.user.branches.find(({ id }) => id === session.user.branch)
+  const canSearch = allowed('registration.read') && portal !== 'patient'
+
+  useEffect(() => {
+    const open = (event: KeyboardEvent): void => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && canSearch) {
+        event.preventDefault()
+        search.open()
+      }
+    }
+    window.addEventListener('keydown', open)
+    return () => window.removeEventListener('keydown', open)
+  }, [canSearch, search])
+  useEffect(() => {
+    close()
+  }, [close])
+
+  const menu = pages.filter((page) => page.menu !== undefined)
+  return (
+    <AppShell header={{ height: 54 }} navbar={{ width: 208, breakpoint: 'sm', collapsed: { mobile: !opened, desktop: menu.length === 0 } }} padding="md">
+      <a href="#content" className="skip" style={{ position: 'absolute', insetInlineStart: -9999 }} onFocus={(event) => event.currentTarget.style.setProperty('inset-inline-start', '8px')} onBlur={(event) => event.currentTarget.style.setProperty('inset-inline-start', '-9999px')}>
+        {t('shell.skip')}
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" gap="sm" wrap="nowrap" justify="space-between">
+          <Group gap="sm" wrap="nowrap">
+            {menu.length > 0 && <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={t('shell.menu')} />}
+            <Text fw={700} visibleFrom="xs">
+              Carespine
+            </Text>
+            <Badge color={color} variant="filled" radius="sm">
+              {t(`portal.${portal}`)}
+            </Badge>
+            <Text size="sm" visibleFrom="md">
+              {branch && words(branch.name, branch.nameArabic)}
+            </Text>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            {canSearch && (
+              <UnstyledButton onClick={search.open} aria-label={t('shell.findPatient')} px="sm" py={5} style={{ border: '1px solid var(--mantine-color-default-border)', borderRadius: 8 }}>
+                <Group gap={6} wrap="nowrap">
+                  <IconSearch size={16} aria-hidden />
+                  <Text size="sm" visibleFrom="md">
+                    {t('shell.findPatient')}
+                  </Text>
+                  <Text size="xs" visibleFrom="md" component="kbd">
+                    Ctrl K
+                  </Text>
+                </Group>
+              </UnstyledButton>
+            )}
+            <Tooltip label={t(`live.${connection}`)}>
+              <Box role="status" aria-label={t(`live.${connection}`)} c={connection === 'live' ? 'teal.7' : 'orange.8'} style={{ display: 'grid' }}>
+                <IconCircleFilled size={10} aria-hidden />
+              </Box>
+            </Tooltip>
+            {allowed('notifications.read') && <AlertBell />}
+            <Box visibleFrom="sm">
+              <LanguageSwitch />
+            </Box>
+            <Menu position="bottom-end" width={240}>
+              <Menu.Target>
+                <ActionIcon variant="default" size="lg" aria-label={t('shell.account')} radius="xl">
+                  <Text size="xs" fw={700}>
+                    {session?.user.display.slice(0, 2).toUpperCase()}
+                  </Text>
+                </ActionIcon>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Label>{session?.user.display}</Menu.Label>
+                <Menu.Item leftSection={<IconMoon size={16} aria-hidden />} onClick={toggleColorScheme}>
+                  {t('shell.theme')}
+                </Menu.Item>
+                <Menu.Item
+                  leftSection={<IconCalendar size={16} aria-hidden />}
+                  onClick={() => {
+                    setHijri(!calendar)
+                    setCalendar(!calendar)
+                  }}
+                >
+                  {calendar ? t('shell.gregorian') : t('shell.hijri')}
+                </Menu.Item>
+                <Box hiddenFrom="sm" p="xs">
+                  <LanguageSwitch />
+                </Box>
+                <Menu.Divider />
+                <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut().then(() => navigate({ to: '/sign-in' }))}>
+                  {t('shell.signOut')}
+                </Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          </Group>
+        </Group>
+      </AppShell.Header>
+      {menu.length > 0 && (
+        <AppShell.Navbar p="xs" aria-label={t('shell.menu')}>
+          {menu.map((page) => (
+            <NavLink key={page.path} component={Link} to={`/${portal}${page.path ? `/${page.path}` : ''}`} label={t(page.menu ?? '')} leftSection={page.icon} active={page.path === active} variant="light" color={color} aria-current={page.path === active ? 'page' : undefined} />
+          ))}
+        </AppShell.Navbar>
+      )}
+      <AppShell.Main id="content" ref={main} tabIndex={-1}>
+        <CriticalAlert />
+        <Box key={String(calendar)}>{children}</Box>
+      </AppShell.Main>
+      {canSearch && <PatientPalette opened={searching} onClose={search.close} portal={portal} />}
+    </AppShell>
+  )
+}

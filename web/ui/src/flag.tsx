@@ -1,0 +1,25 @@
+import { Badge } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+
+const looks: Readonly<Record<string, { color: string; sign: string }>> = {
+  LL: { color: 'red.9', sign: '⇊' },
+  HH: { color: 'red.9', sign: '⇈' },
+  L: { color: 'orange.9', sign: '↓' },
+  H: { color: 'orange.9', sign: '↑' },
+  A: { color: 'orange.9', sign: '!' },
+}
+
+/** A result flag: a letter and an arrow, never colour alone. Nothing is shown for normal. */
+export function Flag({ flag }: { flag: string | undefined }) {
+  const { t } = useTranslation()
+  const look = flag === undefined ? undefined : looks[flag]
+  if (!look || flag === undefined) return null
+  const critical = flag === 'LL' || flag === 'HH'
+  return (
+    <Badge color={look.color} variant={critical ? 'filled' : 'outline'} radius="sm" size="md" title={t(`flag.${flag}`)}>
+      <bdi>
+        {flag} {look.sign}
+      </bdi>
+    </Badge>
+  )
+}

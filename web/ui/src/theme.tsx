@@ -1,0 +1,35 @@
+import { createTheme, type MantineColorsTuple } from '@mantine/core'
+
+const teal: MantineColorsTuple = ['#e6f7f5', '#cdeeea', '#9bdcd4', '#66c9bd', '#3db8aa', '#1aa093', '#0f766e', '#0b655e', '#08554f', '#054540']
+
+/** Accents of the portals, dark enough for white text on them (4.5:1). */
+export const portalColors: Readonly<Record<string, string>> = {
+  hub: 'blue.8',
+  patient: 'grape.8',
+  provider: 'teal.6',
+  admin: 'dark.6',
+  lab: 'indigo.8',
+  pharmacy: 'cyan.9',
+  billing: 'orange.9',
+  radiology: 'violet.8',
+  nurse: 'pink.8',
+  it: 'gray.8',
+}
+
+export const theme = createTheme({
+  primaryColor: 'teal',
+  primaryShade: { light: 6, dark: 4 },
+  colors: { teal },
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", "Noto Sans", "Noto Sans Arabic", "Noto Kufi Arabic", Tahoma, sans-serif',
+  defaultRadius: 'md',
+  fontSizes: { xs: '0.78rem', sm: '0.86rem', md: '0.94rem', lg: '1.06rem', xl: '1.25rem' },
+  cursorType: 'pointer',
+  autoContrast: true,
+  // Dimmed text of Mantine's default is too pale for AA on a tinted ground.
+  components: {
+    Table: { defaultProps: { verticalSpacing: 6, highlightOnHover: true } },
+    Button: { defaultProps: { size: 'sm' } },
+    Paper: { defaultProps: { withBorder: true, p: 'md' } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close / إغلاق' } } },
+  },
+})
