@@ -1,3 +1,4 @@
+import { type Panel as PanelContent, panelByCode, type ReferenceRange } from '@carespine/pack-core/panels'
 import type { Bilingual } from './coding.ts'
 import type { Sex } from './people.ts'
 
@@ -21,69 +22,56 @@ export interface Panel {
   analytes: readonly Analyte[]
 }
 
-function analyte(
-  loinc: string,
-  en: string,
-  ar: string,
-  unit: string,
-  decimals: number,
-  range: Analyte['range'] | readonly [number, number],
-  critical?: Limits,
-): Analyte {
-  const [low, high] = typeof range === 'function' ? [] : range
+export const PANELS = {
+  cbc: panelOf('cbc'),
+  bmp: panelOf('bmp'),
+  cmp: panelOf('cmp'),
+  // American Diabetes Association, Standards of Care in Diabetes (2024), section 2: below 5.7 % is normal.
+  hba1c: {
+    loinc: '4548-4',
+    name: { en: 'Haemoglobin A1c', ar: 'الهيموغلوبين السكري' },
+    analytes: [
+      { loinc: '4548-4', name: { en: 'Haemoglobin A1c', ar: 'الهيموغلوبين السكري' }, unit: '%', decimals: 1, range: () => ({ low: 4, high: 5.6 }) },
+    ],
+  },
+} as const satisfies Record<string, Panel>
+
+/** The measured analytes of a panel that the hospital offers. */
+function panelOf(code: string): Panel {
+  const content: PanelContent | undefined = panelByCode(code)
+  if (!content) throw new Error(`There is no panel ${code}`)
   return {
-    loinc,
-    name: { en, ar },
-    unit,
-    decimals,
-    range: typeof range === 'function' ? range : () => ({ low, high }),
-    ...(critical ? { critical } : {}),
+    loinc: content.loinc,
+    name: { en: content.name, ar: content.nameArabic },
+    analytes: content.analytes
+      .filter(({ derived }) => derived === undefined)
+      .map((analyte) => ({
+        loinc: analyte.code,
+        name: { en: analyte.name, ar: analyte.nameArabic },
+        unit: analyte.unit,
+        decimals: analyte.decimals,
+        range: (sex, age) => rangeIn(analyte.ranges, sex, age),
+        ...(analyte.critical ? { critical: analyte.critical } : {}),
+      })),
   }
 }
 
-function haemoglobin(sex: Sex, age: number): Limits {
-  if (age < 6) return { low: 11, high: 14 }
-  if (age < 12) return { low: 11.5, high: 15.5 }
-  return sex === 'female' ? { low: 12, high: 15.5 } : { low: 13, high: 17 }
+function rangeIn(ranges: readonly ReferenceRange[], sex: Sex, age: number): Limits {
+  const days = Math.floor((age + 0.5) * 365.25)
+  const fitting = ranges.find(
+    ({ fromDays = 0, toDays = Number.POSITIVE_INFINITY, ...range }) =>
+      days >= fromDays && days < toDays && (range.sex === undefined || range.sex === sex),
+  )
+  return {
+    ...(fitting?.low === undefined ? {} : { low: fitting.low }),
+    ...(fitting?.high === undefined ? {} : { high: fitting.high }),
+  }
 }
 
-function creatinine(sex: Sex, age: number): Limits {
-  if (age < 12) return { low: 0.3, high: 0.7 }
-  return sex === 'female' ? { low: 0.5, high: 1 } : { low: 0.7, high: 1.3 }
+/** Where a value lies, as the HL7 v3 ObservationInterpretation codes say it. */
+export function flagOf({ critical }: Analyte, { low, high }: Limits, value: number): 'LL' | 'L' | 'N' | 'H' | 'HH' {
+  if (critical?.low !== undefined && value < critical.low) return 'LL'
+  if (critical?.high !== undefined && value > critical.high) return 'HH'
+  if (low !== undefined && value < low) return 'L'
+  return high !== undefined && value > high ? 'H' : 'N'
 }
-
-const COUNT: readonly Analyte[] = [
-  analyte('6690-2', 'White blood cells', 'كريات الدم البيضاء', '10*3/uL', 1, [4, 11], { low: 1, high: 50 }),
-  analyte('789-8', 'Red blood cells', 'كريات الدم الحمراء', '10*6/uL', 2, [3.9, 5.7]),
-  analyte('718-7', 'Haemoglobin', 'الهيموغلوبين', 'g/dL', 1, haemoglobin, { low: 7, high: 20 }),
-  analyte('4544-3', 'Haematocrit', 'الهيماتوكريت', '%', 1, (sex, age) => (sex === 'female' || age < 12 ? { low: 34, high: 46 } : { low: 39, high: 50 })),
-  analyte('787-2', 'MCV', 'متوسط حجم الكرية', 'fL', 1, (_sex, age) => (age < 12 ? { low: 75, high: 95 } : { low: 80, high: 100 })),
-  analyte('785-6', 'MCH', 'متوسط هيموغلوبين الكرية', 'pg', 1, [25, 33]),
-  analyte('786-4', 'MCHC', 'تركيز هيموغلوبين الكرية', 'g/dL', 1, [31, 36]),
-  analyte('788-0', 'RDW', 'تفاوت حجم الكريات', '%', 1, [11.5, 14.5]),
-  analyte('777-3', 'Platelets', 'الصفائح الدموية', '10*3/uL', 0, [150, 450], { low: 20, high: 1000 }),
-]
-const BASIC: readonly Analyte[] = [
-  analyte('2345-7', 'Glucose', 'الغلوكوز', 'mg/dL', 0, [70, 140], { low: 50, high: 450 }),
-  analyte('3094-0', 'Urea nitrogen', 'نيتروجين اليوريا', 'mg/dL', 0, [7, 20], { high: 100 }),
-  analyte('2160-0', 'Creatinine', 'الكرياتينين', 'mg/dL', 2, creatinine, { high: 7.4 }),
-  analyte('2951-2', 'Sodium', 'الصوديوم', 'mmol/L', 0, [135, 145], { low: 120, high: 160 }),
-  analyte('2823-3', 'Potassium', 'البوتاسيوم', 'mmol/L', 1, [3.5, 5.1], { low: 2.8, high: 6.2 }),
-  analyte('2075-0', 'Chloride', 'الكلوريد', 'mmol/L', 0, [98, 107], { low: 80, high: 120 }),
-  analyte('2028-9', 'Carbon dioxide', 'ثاني أكسيد الكربون', 'mmol/L', 0, [22, 29], { low: 10, high: 40 }),
-  analyte('17861-6', 'Calcium', 'الكالسيوم', 'mg/dL', 1, [8.6, 10.3], { low: 6.5, high: 13 }),
-]
-const LIVER: readonly Analyte[] = [
-  analyte('2885-2', 'Total protein', 'البروتين الكلي', 'g/dL', 1, [6, 8.3]),
-  analyte('1751-7', 'Albumin', 'الألبومين', 'g/dL', 1, [3.5, 5.2]),
-  analyte('1975-2', 'Total bilirubin', 'البيليروبين الكلي', 'mg/dL', 1, [0.1, 1.2], { high: 15 }),
-  analyte('6768-6', 'Alkaline phosphatase', 'الفوسفاتاز القلوي', 'U/L', 0, (_sex, age) => (age < 17 ? { low: 120, high: 420 } : { low: 40, high: 129 })),
-  analyte('1742-6', 'ALT', 'ناقلة أمين الألانين', 'U/L', 0, [7, 45]),
-  analyte('1920-8', 'AST', 'ناقلة أمين الأسبارتات', 'U/L', 0, [8, 40]),
-]
-
-export const PANELS = {
-  cbc: { loinc: '58410-2', name: { en: 'Complete blood count', ar: 'تعداد الدم الكامل' }, analytes: COUNT },
-  bmp: { loinc: '51990-0', name: { en: 'Basic metabolic panel', ar: 'اختبارات الأيض الأساسية' }, analytes: BASIC },
-  cmp: { loinc: '24323-8', name: { en: 'Comprehensive metabolic panel', ar: 'اختبارات الأيض الشاملة' }, analytes: [...BASIC, ...LIVER] },
-} as const satisfies Record<string, Panel>
