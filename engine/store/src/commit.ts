@@ -182,7 +182,7 @@ function commitText(plan: Plan): string {
         `from new_${lower} r join old_${lower} o on o.id = r.id where t.id = o.id returning 1)`,
     )
     checks.push(
-      `store.expect_rows(${parameter('bigint')}, (select count(*) from update_${lower}), 'RECORD_VERSION_CONFLICT')`,
+      `store.expect_rows(${parameter('bigint')}, (select count(*) from update_${lower}), 'RECORD_MOVED_ON')`,
     )
   }
   for (const [type] of sorted(plan.unchanged)) {

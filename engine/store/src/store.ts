@@ -50,7 +50,7 @@ const everywhere: Scope = { branches: '', patient: '' }
 
 /** Conflicts with somebody else's commit; the work may be done again from the start. */
 export function isConflict(error: unknown): boolean {
-  if (error instanceof Refusal) return error.code === 'RECORD_MOVED_ON'
+  if (error instanceof Refusal) return error.code === 'RECORD_MOVED_ON' || error.code === 'RECORD_EXISTS'
   const code = (error as { code?: string }).code
   return code === '40001' || code === '40P01'
 }
@@ -288,7 +288,8 @@ function isKeyTaken(error: unknown): boolean {
 }
 
 function conflictRefusal(error: Error): Error {
-  return isConflict(error) ? new Refusal('RECORD_BUSY') : error
+  const exists = error instanceof Refusal && error.code === 'RECORD_EXISTS'
+  return isConflict(error) && !exists ? new Refusal('RECORD_BUSY') : error
 }
 
 /** What PostgreSQL said about a unit of work, as a refusal where the caller can act on it. */
