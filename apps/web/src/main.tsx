@@ -3,6 +3,7 @@ import '@mantine/dates/styles.css'
 import '@mantine/notifications/styles.css'
 import '@mantine/spotlight/styles.css'
 import 'uplot/dist/uPlot.min.css'
+import '@carespine/ui/base.css'
 import { startApp } from '@carespine/shell/app'
 
 // The one place that names the portals; each is loaded when somebody opens it.

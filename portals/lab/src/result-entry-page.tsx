@@ -7,6 +7,7 @@ import { ErrorNote, Page, Waiting } from '@carespine/shell/page'
 import { useAction, useCommand } from '@carespine/shell/use-action'
 import { Flag } from '@carespine/ui/flag'
 import { RangeBar } from '@carespine/ui/range-bar'
+import { unitText } from '@carespine/ui/unit-text'
 import { useNavigate } from '@tanstack/react-router'
 import { type KeyboardEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -116,7 +117,7 @@ export function ResultEntryPage() {
                     <Table.Td>
                       {item.derived || !mayEnter ? (
                         <bdi dir="ltr">
-                          {item.value?.toFixed(item.decimals) ?? '—'} {item.unit}
+                          {item.value?.toFixed(item.decimals) ?? '—'} {unitText(item.unit)}
                         </bdi>
                       ) : (
                         <TextInput
@@ -129,7 +130,7 @@ export function ResultEntryPage() {
                           value={values[item.code] ?? ''}
                           onChange={(event) => setValues({ ...values, [item.code]: event.currentTarget.value })}
                           onKeyDown={next}
-                          rightSection={<Text size="xs">{item.unit}</Text>}
+                          rightSection={<Text size="xs">{unitText(item.unit)}</Text>}
                           rightSectionWidth={62}
                           error={isWrong(item) ? t('vitals.implausible', { low: item.plausible?.low, high: item.plausible?.high }) : undefined}
                         />

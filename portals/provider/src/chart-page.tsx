@@ -8,6 +8,7 @@ import { ErrorNote, Page, Waiting } from '@carespine/shell/page'
 import { PatientHeader } from '@carespine/shell/patient-header'
 import { useAction, useCommand } from '@carespine/shell/use-action'
 import { Flag } from '@carespine/ui/flag'
+import { unitText } from '@carespine/ui/unit-text'
 import { Sparkline, Trend } from '@carespine/ui/trend'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
@@ -50,6 +51,7 @@ export function ChartPage() {
   return (
     <Page
       title={words(chart.patient.name, chart.patient.nameArabic)}
+      banner={<PatientHeader patient={chart.patient} allergies={chart.allergies} noKnownAllergies={chart.noKnownAllergies} />}
       actions={
         <Group gap="xs">
           {open ? (
@@ -70,26 +72,29 @@ export function ChartPage() {
         </Group>
       }
     >
-      <PatientHeader patient={chart.patient} allergies={chart.allergies} noKnownAllergies={chart.noKnownAllergies} />
       <ErrorNote error={start.error ?? complete.error} />
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="sm">
-        <Section title={t('chart.problems')} count={chart.counters.problems}>
-          <Lines items={chart.problems.map(({ id: key, name, nameArabic, onset }) => ({ key, text: words(name, nameArabic), side: formatDate(onset, language) }))} />
-        </Section>
-        <Section title={t('chart.medications')} count={chart.counters.medications}>
-          <Lines items={chart.medications.map(({ id: key, name, nameArabic, dose }) => ({ key, text: words(name, nameArabic), side: dose ?? '' }))} />
-        </Section>
+        <Stack gap="sm">
+          <Section title={t('chart.results')} count={chart.counters.reports}>
+            <Reports chart={chart} />
+          </Section>
+          <Section title={t('chart.pending')} count={chart.counters.pendingOrders}>
+            <Lines items={chart.pendingOrders.map(({ id: key, panelName, panelNameArabic, number, state }) => ({ key, text: `${words(panelName, panelNameArabic)} · ${number}`, side: t(`orderState.${state}`) }))} />
+          </Section>
+        </Stack>
+        <Stack gap="sm">
+          <Section title={t('chart.problems')} count={chart.counters.problems}>
+            <Lines items={chart.problems.map(({ id: key, name, nameArabic, onset }) => ({ key, text: words(name, nameArabic), side: formatDate(onset, language) }))} />
+          </Section>
+          <Section title={t('chart.medications')} count={chart.counters.medications}>
+            <Lines items={chart.medications.map(({ id: key, name, nameArabic, dose }) => ({ key, text: words(name, nameArabic), side: dose ?? '' }))} />
+          </Section>
+          <Section title={t('chart.encounters')} count={chart.counters.encounters}>
+            <Lines items={chart.encounters.slice(0, 8).map(({ id: key, reason, start: began, class: kind }) => ({ key, text: reason ?? t(`visit.${kind}`, { defaultValue: kind }), side: formatDate(began, language) }))} />
+          </Section>
+        </Stack>
         <Section title={t('chart.vitals')}>
           <VitalsTable chart={chart} />
-        </Section>
-        <Section title={t('chart.results')} count={chart.counters.reports}>
-          <Reports chart={chart} />
-        </Section>
-        <Section title={t('chart.pending')} count={chart.counters.pendingOrders}>
-          <Lines items={chart.pendingOrders.map(({ id: key, panelName, panelNameArabic, number, state }) => ({ key, text: `${words(panelName, panelNameArabic)} · ${number}`, side: t(`orderState.${state}`) }))} />
-        </Section>
-        <Section title={t('chart.encounters')} count={chart.counters.encounters}>
-          <Lines items={chart.encounters.slice(0, 8).map(({ id: key, reason, start: began, class: kind }) => ({ key, text: reason ?? t(`visit.${kind}`, { defaultValue: kind }), side: formatDate(began, language) }))} />
         </Section>
       </SimpleGrid>
       <Section title={t('chart.trends')}>
@@ -100,7 +105,7 @@ export function ChartPage() {
             .map((trend) => (
               <Stack key={trend.code} gap={2}>
                 <Text size="sm" fw={600}>
-                  {words(trend.name, trend.nameArabic)} <bdi>{trend.unit}</bdi>
+                  {words(trend.name, trend.nameArabic)} <bdi>{unitText(trend.unit)}</bdi>
                 </Text>
                 <Trend trend={trend} height={140} format={(at) => formatDate(at, language)} />
               </Stack>
@@ -157,7 +162,7 @@ function VitalsTable({ chart }: { chart: Chart }) {
               <Table.Td>{words(trend?.name ?? code, trend?.nameArabic)}</Table.Td>
               <Table.Td ta="end" fw={600}>
                 <bdi dir="ltr">
-                  {value} {unit}
+                  {value} {unitText(unit)}
                 </bdi>
               </Table.Td>
               <Table.Td>
@@ -191,8 +196,8 @@ function Reports({ chart }: { chart: Chart }) {
               </Badge>
             )}
             {report.critical === 0 && report.abnormal > 0 && (
-              <Badge color="orange.9" variant="outline" radius="sm" size="sm">
-                {report.abnormal}
+              <Badge color="orange.9" variant="outline" radius="sm" size="sm" tt="none">
+                {t('chart.abnormal', { count: report.abnormal })}
               </Badge>
             )}
             <Text size="xs">{formatDate(report.issuedAt, language)}</Text>

@@ -10,6 +10,7 @@ import { useAction } from '@carespine/shell/use-action'
 import { Flag } from '@carespine/ui/flag'
 import { RangeBar } from '@carespine/ui/range-bar'
 import { Trend } from '@carespine/ui/trend'
+import { unitText } from '@carespine/ui/unit-text'
 import { Link } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -91,7 +92,7 @@ export function ResultPage() {
                     </Table.Td>
                     <Table.Td ta="end" fw={item.flag && item.flag !== 'N' ? 700 : 500}>
                       <bdi dir="ltr">
-                        {item.value?.toFixed(item.decimals) ?? item.text} {item.unit}
+                        {item.value?.toFixed(item.decimals) ?? item.text} {unitText(item.unit)}
                       </bdi>
                     </Table.Td>
                     <Table.Td>
@@ -121,7 +122,7 @@ export function ResultPage() {
         {trend && (
           <Paper>
             <Title order={2} size="h6" mb="xs">
-              {words(trend.name, trend.nameArabic)} <bdi>({trend.unit})</bdi>
+              {words(trend.name, trend.nameArabic)} <bdi>({unitText(trend.unit)})</bdi>
             </Title>
             <Trend trend={trend} height={280} format={(at) => formatDate(at, language, 'both')} />
             <Text size="xs">

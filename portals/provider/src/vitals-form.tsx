@@ -3,6 +3,7 @@ import { recordVitals, type Vitals, vitalSigns } from '@carespine/encounters/con
 import { useWords } from '@carespine/shell/i18n'
 import { ErrorNote } from '@carespine/shell/page'
 import { useCommand } from '@carespine/shell/use-action'
+import { unitText } from '@carespine/ui/unit-text'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
@@ -30,7 +31,7 @@ export function VitalsForm({ encounterId, onDone }: { encounterId: string; onDon
               <NumberInput
                 key={name}
                 label={words(display, displayArabic)}
-                suffix={` ${unit === 'Cel' ? '°C' : unit === '{score}' ? '/ 10' : unit}`}
+                suffix={` ${unitText(unit)}`}
                 hideControls
                 value={value ?? ''}
                 onChange={(next) => setVitals({ ...vitals, [name]: typeof next === 'number' ? next : undefined })}

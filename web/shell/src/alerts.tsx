@@ -1,12 +1,14 @@
-import { ActionIcon, Alert, Badge, Button, Drawer, Group, Indicator, Modal, Paper, Stack, Text, Textarea, Title } from '@mantine/core'
+import { ActionIcon, Badge, Button, Drawer, Group, Indicator, Modal, Paper, Stack, Text, Textarea, Title } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconAlertOctagon, IconBell } from '@tabler/icons-react'
 import { acknowledgeNotification, listNotifications, type Notification, readNotification } from '@carespine/notifications/contract'
 import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
+import { getBanner } from '@carespine/registration/contract'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { formatDate, useLanguage, useWords } from './i18n.ts'
+import { ageOf, formatDate, useLanguage, useWords } from './i18n.ts'
+import { unitText } from '@carespine/ui/unit-text'
 import { ErrorNote, Nothing } from './page.tsx'
 import { useAllowed } from './session.tsx'
 import { useAction, useCommand } from './use-action.ts'
@@ -88,6 +90,7 @@ export function CriticalAlert() {
   const { t } = useTranslation()
   const language = useLanguage()
   const textOf = useText()
+  const words = useWords()
   const navigate = useNavigate()
   const allowed = useAllowed()
   const { data } = useOpenAlerts()
@@ -96,20 +99,23 @@ export function CriticalAlert() {
   const [note, setNote] = useState('')
   const waiting = (data?.notifications ?? []).filter((one) => one.requiresAcknowledgment && one.acknowledgedAt === undefined)
   const shown = waiting.find((one) => !aside.has(one.id))
+  const whose = useAction(getBanner, { patientId: shown?.patientId ?? '' }, { enabled: shown?.patientId !== undefined })
   const later = waiting.filter((one) => aside.has(one.id))
   if (waiting.length === 0) return null
   const text = shown && textOf(shown)
   return (
     <>
       {later.length > 0 && (
-        <Alert color="red" variant="filled" mb="md" py="xs" icon={<IconAlertOctagon aria-hidden />} title={t('critical.waiting', { count: later.length })}>
+        <Group role="alert" bg="red.9" c="white" px="md" py={8} mb="md" gap="sm" style={{ borderRadius: 8 }}>
+          <IconAlertOctagon size={20} aria-hidden />
+          <Text fw={700}>{t('critical.waiting', { count: later.length })}</Text>
           <Button size="compact-sm" variant="white" color="dark" onClick={() => setAside(new Set())}>
             {t('critical.show')}
           </Button>
-        </Alert>
+        </Group>
       )}
       {shown && text && (
-        <Modal opened onClose={() => setAside(new Set([...aside, shown.id]))} withCloseButton={false} closeOnClickOutside={false} closeOnEscape={false} size="lg" padding={0} radius="md" role="alertdialog" aria-labelledby="critical-title" aria-describedby="critical-text" overlayProps={{ backgroundOpacity: 0.6, blur: 2 }}>
+        <Modal opened onClose={() => setAside(new Set([...aside, shown.id]))} withCloseButton={false} closeOnClickOutside={false} closeOnEscape={false} size="lg" styles={{ body: { padding: 0 } }} radius="md" role="alertdialog" aria-labelledby="critical-title" aria-describedby="critical-text" overlayProps={{ backgroundOpacity: 0.6, blur: 2 }}>
           <Group bg="red.9" c="white" p="md" gap="sm">
             <IconAlertOctagon aria-hidden />
             <Title order={2} size="h4" id="critical-title">
@@ -117,10 +123,23 @@ export function CriticalAlert() {
             </Title>
           </Group>
           <Stack p="lg">
+            {whose.data && (
+              <Group gap="md">
+                <Text fw={700} fz="lg">
+                  {words(whose.data.patient.name, whose.data.patient.nameArabic)}
+                </Text>
+                <Text size="sm">
+                  {t('banner.mrn')} <bdi>{whose.data.patient.mrn}</bdi>
+                </Text>
+                <Text size="sm">
+                  {t(`sex.${whose.data.patient.sex}`)}, {ageOf(whose.data.patient.birthDate, language)}
+                </Text>
+              </Group>
+            )}
             <Group align="baseline" gap="sm">
               <Text fz={34} fw={700} c="red.9" lh={1}>
                 <bdi dir="ltr">
-                  {shown.details?.value} {shown.details?.unit}
+                  {shown.details?.value} {unitText(shown.details?.unit ?? '')}
                 </bdi>
               </Text>
               <Badge color="red.9" variant="outline" tt="none">

@@ -1,20 +1,30 @@
-import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core'
+import { Alert, Button, Center, Group, Loader, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
 import { IconAlertTriangle, IconInbox } from '@tabler/icons-react'
 import { type ReactNode, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from './api.ts'
 
-/** A page: its title on screen and in the browser's tab, and what one can do on it. */
-export function Page({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+/**
+ * A page: its title on screen and in the browser's tab, and what one can do on it. With `banner`, that stands where the
+ * title would: on pages about a patient the banner names them already.
+ */
+export function Page({ title, banner, actions, children }: { title: string; banner?: ReactNode; actions?: ReactNode; children: ReactNode }) {
   useEffect(() => {
     document.title = `${title} · Carespine`
   }, [title])
   return (
     <Stack gap="md">
+      {banner}
       <Group justify="space-between" wrap="wrap">
-        <Title order={1} size="h3" tabIndex={-1}>
-          {title}
-        </Title>
+        {banner ? (
+          <VisuallyHidden>
+            <Title order={1}>{title}</Title>
+          </VisuallyHidden>
+        ) : (
+          <Title order={1} size="h3" tabIndex={-1}>
+            {title}
+          </Title>
+        )}
         {actions}
       </Group>
       {children}

@@ -1,4 +1,4 @@
-import { Badge, Combobox, Group, Modal, Stack, Text, TextInput, useCombobox } from '@mantine/core'
+import { Combobox, Group, Modal, Stack, Text, TextInput, useCombobox } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { type PatientSummary, searchPatients } from '@carespine/registration/contract'
 import { useNavigate } from '@tanstack/react-router'
@@ -26,9 +26,9 @@ export function PatientLine({ patient }: { patient: PatientSummary }) {
           {t(`sex.${patient.sex}`)} · {ageOf(patient.birthDate, language)}
         </Text>
         {patient.mrn && (
-          <Badge variant="outline" color="dark" radius="sm">
-            <bdi>{patient.mrn}</bdi>
-          </Badge>
+          <Text size="sm" fw={600} component="bdi">
+            {patient.mrn}
+          </Text>
         )}
       </Group>
     </Group>

@@ -10,7 +10,7 @@ export function RangeBar({ value, range, critical }: { value: number; range?: Li
   const width = high - low || 1
   const from = Math.min(low - width * 0.5, value, critical?.low ?? low)
   const to = Math.max(high + width * 0.5, value, critical?.high ?? high)
-  const at = (x: number): number => ((x - from) / (to - from || 1)) * 116 + 2
+  const at = (x: number): number => ((x - from) / (to - from || 1)) * 108 + 6
   const inside = value >= low && value <= high
   return (
     <svg width="120" height="16" viewBox="0 0 120 16" aria-hidden="true" style={{ direction: 'ltr', display: 'block' }}>

@@ -43,7 +43,8 @@ function bands(range: TrendData['range'], critical: TrendData['critical']): uPlo
 
 /** A value over time with its reference band; the same numbers as a table for those who do not see the drawing. */
 export function Trend({ trend, height = 180, format }: { trend: TrendData; height?: number; format(at: string): string }) {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
+  const { language } = i18n
   const box = useRef<HTMLDivElement>(null)
   const { points, range, critical, decimals } = trend
   useEffect(() => {
@@ -53,6 +54,11 @@ export function Trend({ trend, height = 180, format }: { trend: TrendData; heigh
     const near = [range?.low, range?.high].filter((limit) => limit !== undefined)
     const [least, most] = [Math.min(...values, ...near), Math.max(...values, ...near)]
     const margin = (most - least || 1) * 0.15
+    const days = (Date.parse(points.at(-1)?.at ?? '') - Date.parse(points[0]?.at ?? '')) / 86_400_000
+    const ticksText = new Intl.DateTimeFormat(
+      `${language}-u-nu-latn-ca-gregory`,
+      days > 300 ? { month: 'short', year: '2-digit' } : days > 2 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', hour12: false },
+    )
     const plot = new uPlot(
       {
         width: element.clientWidth || 320,
@@ -61,7 +67,7 @@ export function Trend({ trend, height = 180, format }: { trend: TrendData; heigh
         cursor: { y: false },
         scales: { y: { range: [least - margin, most + margin] } },
         axes: [
-          { stroke: '#5c6773', grid: { show: false }, font: '11px system-ui' },
+          { stroke: '#5c6773', grid: { show: false }, font: '11px system-ui', space: 70, values: (_plot, ticks) => ticks.map((tick) => ticksText.format(tick * 1000)) },
           { stroke: '#5c6773', grid: { stroke: 'rgba(120,130,140,.18)' }, size: 46, font: '11px system-ui', values: (_plot, ticks) => ticks.map((tick) => tick.toFixed(Math.min(decimals, 1))) },
         ],
         series: [{}, { stroke: '#0b655e', width: 2, points: { show: true, size: 7, fill: '#0b655e' } }],
@@ -76,7 +82,7 @@ export function Trend({ trend, height = 180, format }: { trend: TrendData; heigh
       observer.disconnect()
       plot.destroy()
     }
-  }, [points, range, critical, decimals, height])
+  }, [points, range, critical, decimals, height, language])
   if (points.length === 0) return <Text c="dimmed">{t('trend.none')}</Text>
   return (
     <Box>
