@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Drawer, Group, Indicator, Modal, Paper, Stack, Text, Textarea, Title } from '@mantine/core'
+import { ActionIcon, Badge, Button, Drawer, Group, Indicator, Modal, Paper, Stack, Text, Textarea } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconAlertOctagon, IconBell } from '@tabler/icons-react'
 import { acknowledgeNotification, listNotifications, type Notification, readNotification } from '@carespine/notifications/contract'
@@ -115,73 +115,80 @@ export function CriticalAlert() {
         </Group>
       )}
       {shown && text && (
-        <Modal opened onClose={() => setAside(new Set([...aside, shown.id]))} withCloseButton={false} closeOnClickOutside={false} closeOnEscape={false} size="lg" styles={{ body: { padding: 0 } }} radius="md" role="alertdialog" aria-labelledby="critical-title" aria-describedby="critical-text" overlayProps={{ backgroundOpacity: 0.6, blur: 2 }}>
-          <Group bg="red.9" c="white" p="md" gap="sm">
-            <IconAlertOctagon aria-hidden />
-            <Title order={2} size="h4" id="critical-title">
-              {text.title}
-            </Title>
-          </Group>
-          <Stack p="lg">
-            {whose.data && (
-              <Group gap="md">
-                <Text fw={700} fz="lg">
-                  {words(whose.data.patient.name, whose.data.patient.nameArabic)}
-                </Text>
-                <Text size="sm">
-                  {t('banner.mrn')} <bdi>{whose.data.patient.mrn}</bdi>
-                </Text>
-                <Text size="sm">
-                  {t(`sex.${whose.data.patient.sex}`)}, {ageOf(whose.data.patient.birthDate, language)}
-                </Text>
+        <Modal.Root opened onClose={() => setAside(new Set([...aside, shown.id]))} closeOnClickOutside={false} closeOnEscape={false} size="lg" radius="md" centered>
+          <Modal.Overlay backgroundOpacity={0.6} blur={2} />
+          <Modal.Content>
+            <Modal.Header bg="red.9" c="white">
+              <Group gap="sm" wrap="nowrap">
+                <IconAlertOctagon aria-hidden />
+                <Modal.Title fw={700} fz="lg">
+                  {text.title}
+                </Modal.Title>
               </Group>
-            )}
-            <Group align="baseline" gap="sm">
-              <Text fz={34} fw={700} c="red.9" lh={1}>
-                <bdi dir="ltr">
-                  {shown.details?.value} {unitText(shown.details?.unit ?? '')}
-                </bdi>
-              </Text>
-              <Badge color="red.9" variant="outline" tt="none">
-                <bdi>{text.message}</bdi>
-              </Badge>
-            </Group>
-            <Text id="critical-text">
-              {t('critical.lead')} {formatDate(shown.createdAt, language, 'both')}
-              {shown.escalation > 0 && ` · ${t('critical.escalated', { count: shown.escalation })}`}
-            </Text>
-            <Textarea label={t('critical.note')} value={note} onChange={(event) => setNote(event.currentTarget.value)} autosize minRows={2} maxLength={300} />
-            <ErrorNote error={acknowledge.error} />
-            <Group justify="space-between">
-              <Button variant="default" onClick={() => setAside(new Set([...aside, shown.id]))}>
-                {t('critical.later')}
-              </Button>
-              <Group gap="xs">
-                {shown.reportId && (
-                  <Button
-                    variant="default"
-                    onClick={() => {
-                      setAside(new Set([...aside, shown.id]))
-                      void navigate({ to: `/provider/results/${shown.reportId}` })
-                    }}
-                  >
-                    {t('critical.open')}
-                  </Button>
+            </Modal.Header>
+            <Modal.Body p={0}>
+              <Stack p="lg">
+                {whose.data && (
+                  <Group gap="md">
+                    <Text fw={700} fz="lg">
+                      {words(whose.data.patient.name, whose.data.patient.nameArabic)}
+                    </Text>
+                    <Text size="sm">
+                      {t('banner.mrn')} <bdi>{whose.data.patient.mrn}</bdi>
+                    </Text>
+                    <Text size="sm">
+                      {t(`sex.${whose.data.patient.sex}`)}, {ageOf(whose.data.patient.birthDate, language)}
+                    </Text>
+                  </Group>
                 )}
-                {allowed('notifications.acknowledge') && (
-                  <Button
-                    color="red.9"
-                    data-autofocus
-                    loading={acknowledge.isPending}
-                    onClick={() => acknowledge.mutate({ id: shown.id, ...(note.trim() ? { note: note.trim() } : {}) }, { onSuccess: () => setNote('') })}
-                  >
-                    {t('critical.acknowledge')}
+                <Group align="baseline" gap="sm">
+                  <Text fz={34} fw={700} c="red.9" lh={1}>
+                    <bdi dir="ltr">
+                      {shown.details?.value} {unitText(shown.details?.unit ?? '')}
+                    </bdi>
+                  </Text>
+                  <Badge color="red.9" variant="outline" tt="none">
+                    <bdi>{text.message}</bdi>
+                  </Badge>
+                </Group>
+                <Text>
+                  {t('critical.lead')} {formatDate(shown.createdAt, language, 'both')}
+                  {shown.escalation > 0 && ` · ${t('critical.escalated', { count: shown.escalation })}`}
+                </Text>
+                <Textarea label={t('critical.note')} value={note} onChange={(event) => setNote(event.currentTarget.value)} autosize minRows={2} maxLength={300} />
+                <ErrorNote error={acknowledge.error} />
+                <Group justify="space-between">
+                  <Button variant="default" onClick={() => setAside(new Set([...aside, shown.id]))}>
+                    {t('critical.later')}
                   </Button>
-                )}
-              </Group>
-            </Group>
-          </Stack>
-        </Modal>
+                  <Group gap="xs">
+                    {shown.reportId && (
+                      <Button
+                        variant="default"
+                        onClick={() => {
+                          setAside(new Set([...aside, shown.id]))
+                          void navigate({ to: `/provider/results/${shown.reportId}` })
+                        }}
+                      >
+                        {t('critical.open')}
+                      </Button>
+                    )}
+                    {allowed('notifications.acknowledge') && (
+                      <Button
+                        color="red.9"
+                        data-autofocus
+                        loading={acknowledge.isPending}
+                        onClick={() => acknowledge.mutate({ id: shown.id, ...(note.trim() ? { note: note.trim() } : {}) }, { onSuccess: () => setNote('') })}
+                      >
+                        {t('critical.acknowledge')}
+                      </Button>
+                    )}
+                  </Group>
+                </Group>
+              </Stack>
+            </Modal.Body>
+          </Modal.Content>
+        </Modal.Root>
       )}
     </>
   )

@@ -73,7 +73,8 @@ function Guarded() {
   const path = useRouterState({ select: (state) => state.location.pathname })
   const { portal } = useParams({ strict: false }) as { portal?: string }
   if (!known) return <Waiting />
-  if (!session) return <Navigate to="/sign-in" search={{ back: path }} />
+  // While the sign-in page loads, this page still stands at its address.
+  if (!session) return path === '/sign-in' ? null : <Navigate to="/sign-in" search={{ back: path }} />
   const own = session.user.portal ?? 'hub'
   if (portal === undefined || portal !== own) return <Navigate to={`/${own}`} />
   const View = views.get(own) ?? FrontDoor

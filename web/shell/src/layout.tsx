@@ -125,7 +125,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
       {menu.length > 0 && (
         <AppShell.Navbar p="xs" aria-label={t('shell.menu')}>
           {menu.map((page) => (
-            <NavLink key={page.path} component={Link} to={`/${portal}${page.path ? `/${page.path}` : ''}`} label={t(page.menu ?? '')} leftSection={page.icon} active={page.path === active} variant="filled" color={color} style={{ borderRadius: 8 }} aria-current={page.path === active ? 'page' : undefined} />
+            <NavLink key={page.path} component={Link} activeOptions={{ exact: true }} to={`/${portal}${page.path ? `/${page.path}` : ''}`} label={t(page.menu ?? '')} leftSection={page.icon} active={page.path === active} variant="filled" color={color} style={{ borderRadius: 8 }} aria-current={page.path === active ? 'page' : undefined} />
           ))}
         </AppShell.Navbar>
       )}

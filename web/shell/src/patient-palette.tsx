@@ -5,7 +5,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ageOf, useLanguage, useWords } from './i18n.ts'
-import { ErrorNote } from './page.tsx'
+import { ErrorNote, Nothing } from './page.tsx'
 import { useAction } from './use-action.ts'
 
 /** One line about a patient, for lists to choose from. */
@@ -36,11 +36,12 @@ export function PatientLine({ patient }: { patient: PatientSummary }) {
 }
 
 /** Search as one types, with the keyboard: arrows choose, Enter opens. */
-export function PatientSearch({ onChoose, autoFocus = false }: { onChoose(patient: PatientSummary): void; autoFocus?: boolean }) {
+export function PatientSearch({ onChoose, onLeave, autoFocus = false }: { onChoose(patient: PatientSummary): void; onLeave?(): void; autoFocus?: boolean }) {
   const { t } = useTranslation()
   const [text, setText] = useState('')
   const [asked] = useDebouncedValue(text.trim(), 160)
-  const combobox = useCombobox()
+  // The list is always on screen, so the keys always work on it.
+  const combobox = useCombobox({ opened: true })
   const { data, error, isFetching } = useAction(searchPatients, { text: asked, limit: 12 }, { keep: true })
   const patients = data?.patients ?? []
   useEffect(() => {
@@ -55,18 +56,20 @@ export function PatientSearch({ onChoose, autoFocus = false }: { onChoose(patien
         if (patient) onChoose(patient)
       }}
     >
-      <Combobox.EventsTarget>
-        <TextInput label={t('search.label')} description={t('search.hint')} value={text} onChange={(event) => setText(event.currentTarget.value)} data-autofocus={autoFocus || undefined} autoComplete="off" aria-busy={isFetching} role="combobox" aria-expanded="true" />
+      <Combobox.EventsTarget withExpandedAttribute>
+        <TextInput label={t('search.label')} description={t('search.hint')} value={text} onChange={(event) => setText(event.currentTarget.value)} data-autofocus={autoFocus || undefined} autoComplete="off" aria-busy={isFetching} onKeyDownCapture={(event) => event.key === 'Escape' && onLeave?.()} />
       </Combobox.EventsTarget>
       <ErrorNote error={error} />
-      <Combobox.Options mt="sm" aria-label={t('search.results')}>
-        {patients.map((patient) => (
-          <Combobox.Option value={patient.id} key={patient.id}>
-            <PatientLine patient={patient} />
-          </Combobox.Option>
-        ))}
-        {data && patients.length === 0 && <Combobox.Empty>{t('search.none')}</Combobox.Empty>}
-      </Combobox.Options>
+      {patients.length > 0 && (
+        <Combobox.Options mt="sm" aria-label={t('search.results')}>
+          {patients.map((patient) => (
+            <Combobox.Option value={patient.id} key={patient.id}>
+              <PatientLine patient={patient} />
+            </Combobox.Option>
+          ))}
+        </Combobox.Options>
+      )}
+      {data && patients.length === 0 && <Nothing>{t('search.none')}</Nothing>}
     </Combobox>
   )
 }
@@ -79,6 +82,7 @@ export function PatientPalette({ opened, onClose, portal }: { opened: boolean; o
     <Modal opened={opened} onClose={onClose} title={t('shell.findPatient')} size="lg" centered={false}>
       <PatientSearch
         autoFocus
+        onLeave={onClose}
         onChoose={(patient) => {
           onClose()
           void navigate({ to: `/${portal}/patients/${patient.id}` })
