@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { addSetupLink, listAccounts } from '@carespine/identity/accounts'
-import { type Config, readConfig } from '@carespine/kit/config'
+import { readConfig } from '@carespine/kit/config'
 import { startPostgres } from '@carespine/store/embedded-postgres'
 
 const began = performance.now()
@@ -15,21 +15,22 @@ function stop(line: string): never {
   process.exit(1)
 }
 
-function isTaken(port: number, host: string): Promise<boolean> {
+/** Why a port cannot be opened; undefined when it can. */
+function portFault(port: number, host: string): Promise<string | undefined> {
   return new Promise((done) => {
     const probe = createServer()
-    probe.once('error', () => done(true))
-    probe.listen(port, host, () => probe.close(() => done(false)))
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => done(code))
+    probe.listen(port, host, () => probe.close(() => done(undefined)))
   })
 }
 
-async function checkPorts(config: Config): Promise<void> {
-  if (config.port !== 0 && (await isTaken(config.port, config.host))) {
-    stop(`Port ${config.port} is in use. Set PORT to another one: PORT=${config.port + 1} npm start`)
-  }
-  if (config.roles.includes('links') && config.hl7Port !== 0 && (await isTaken(config.hl7Port, config.host))) {
-    stop(`Port ${config.hl7Port} is in use. Set HL7_PORT to another one: HL7_PORT=${config.hl7Port + 1} npm start`)
-  }
+async function checkPort(variable: 'PORT' | 'HL7_PORT', port: number, host: string): Promise<void> {
+  if (port === 0) return
+  const fault = await portFault(port, host)
+  const other = port < 1024 ? port + 8000 : port < 65_535 ? port + 1 : port - 1
+  if (fault === 'EADDRINUSE') stop(`Port ${port} is in use. Set ${variable} to another one: ${variable}=${other} npm start`)
+  if (fault === 'EACCES') stop(`Port ${port} may not be opened by this account. Set ${variable} to another one: ${variable}=${other} npm start`)
+  if (fault !== undefined) stop(`${host} cannot be listened on (${fault}). Set HOST to an address of this machine, or 0.0.0.0 for all.`)
 }
 
 // One server for a data folder. The lock of a process that was killed is taken over.
@@ -64,7 +65,8 @@ async function main(): Promise<void> {
     }
   })()
   say('Carespine')
-  await checkPorts(config)
+  await checkPort('PORT', config.port, config.host)
+  if (config.roles.includes('links')) await checkPort('HL7_PORT', config.hl7Port, config.host)
   try {
     mkdirSync(config.dataFolder, { recursive: true, mode: 0o711 })
   } catch (error) {

@@ -180,6 +180,12 @@ function readFilter(parameter: SearchParameterDefinition, modifier: string | und
   const isType = parameter.type === 'reference' && modifier !== undefined && isResourceType(modifier)
   if (modifier !== undefined && !isType && !modifiers[parameter.type]?.includes(modifier)) {
     return `the modifier is not supported here; ${parameter.type} parameters take ${modifiers[parameter.type]?.join(', ')}.`
+/** A token to search for, exact whatever it holds: `,`, `|` and `\` of FHIR's search syntax are escaped in both parts. */
+export function tokenOf(system: string, value: string): string {
+  const literal = (text: string): string => text.replace(/[\\,|$]/g, '\\$&')
+  return `${literal(system)}|${literal(value)}`
+}
+
   }
   if (modifier === 'missing' && text !== 'true' && text !== 'false') return ':missing takes true or false.'
   const ordered = parameter.type === 'date' || parameter.type === 'number' || parameter.type === 'quantity'

@@ -62,6 +62,8 @@ export interface EventType<D = unknown> {
 
 export interface EventAbout {
   patient?: string
+  /** Events of one lane are handled in order. Default: the patient; give it when the patient is not known yet. */
+  lane?: string
   resource?: Stored<Resource>
   branch?: string
 }

@@ -61,12 +61,18 @@ export class Database {
   readonly #max: number
   readonly #idle: Connection[] = []
   #open = 0
+  // A transaction often asks for a statement on the side: a question to another module, an audit entry. If transactions
+  // could take every connection, each would wait for one that another holds, for ever.
+  #sessions = 0
+  readonly #mostSessions: number
+  readonly #waitingForSession: (() => void)[] = []
   readonly #waiting: { take(connection: Connection): void; fail(error: unknown): void }[] = []
   #closed = false
 
   constructor(url: string, options: { connections?: number } = {}) {
     this.#url = url
-    this.#max = options.connections ?? 12
+    this.#max = options.connections ?? 16
+    this.#mostSessions = Math.max(1, Math.floor(this.#max * 0.75))
   }
 
   async #connect(): Promise<Connection> {
@@ -86,7 +92,8 @@ export class Database {
         return connection
       } catch (error) {
         client.end().catch(ignoreEndOfBrokenClient)
-        if (!isConnectionLoss(error) || performance.now() > deadline || this.#closed) throw error
+        if (!isConnectionLoss(error)) throw error
+        if (performance.now() > deadline || this.#closed) refuse('STORE_UNAVAILABLE')
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
     }
@@ -174,7 +181,12 @@ export class Database {
 
   /** Opens a transaction; it holds a connection until `commit` or `rollback`, one of which must be called. */
   async begin(scope: Scope): Promise<Session> {
-    const connection = await this.#take(`${scope.branches};${scope.patient}`)
+    if (this.#sessions < this.#mostSessions) this.#sessions += 1
+    else await new Promise<void>((begin) => this.#waitingForSession.push(begin))
+    const connection = await this.#take(`${scope.branches};${scope.patient}`).catch((error: unknown) => {
+      this.#endSession()
+      throw error
+    })
     let ended = false
     const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
       try {
@@ -192,6 +204,7 @@ export class Database {
         await guarded(() => connection.client.query(how))
       } finally {
         this.#give(connection)
+        this.#endSession()
       }
     }
     try {
@@ -201,6 +214,7 @@ export class Database {
       ended = true
       connection.broken = true
       this.#give(connection)
+      this.#endSession()
       if (isConnectionLoss(error)) refuse('STORE_UNAVAILABLE')
       throw error
     }
@@ -209,6 +223,12 @@ export class Database {
       commit: () => end('commit'),
       rollback: () => end('rollback').catch(ignoreEndOfBrokenClient),
     }
+  }
+
+  #endSession(): void {
+    const next = this.#waitingForSession.shift()
+    if (next) next()
+    else this.#sessions -= 1
   }
 
   /** A connection of its own that listens; `onMessage` gets each payload. Reconnects until closed. */

@@ -124,7 +124,7 @@ class Keeper {
         ended = true
         if (this.#child === child && !this.#stopping) {
           this.#child = undefined
-          this.start().catch(() => undefined)
+          void this.#startAgain()
         }
       })
       while (!ended && performance.now() < deadline) {
@@ -145,13 +145,24 @@ class Keeper {
     if (!this.#stopping) throw new Error(`PostgreSQL did not start in ${this.#cluster}: ${said.trim().split('\n').at(-1) ?? ''}`)
   }
 
+  // A full disk or slow recovery may outlast one attempt; giving up would leave a server that never works again.
+  async #startAgain(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        return await this.start()
+      } catch {
+        await pause(2000)
+      }
+    }
+  }
+
   /** Watches a PostgreSQL that is not a child of ours. */
   watch(pid: number): void {
     this.#pid = pid
     this.#timer = setInterval(() => {
       if (isAlive(pid) || this.#stopping) return
       clearInterval(this.#timer)
-      this.start().catch(() => undefined)
+      void this.#startAgain()
     }, 500)
     this.#timer.unref()
   }
@@ -205,7 +216,9 @@ async function leftBehind(
   const lines = text.split('\n')
   const [pid, port] = [Number(lines[0]), Number(lines[3])]
   if (!pid || !port || !isAlive(pid)) return undefined
-  for (let attempt = 0; attempt < 40; attempt++) {
+  // Recovery after a crash may take a while; a foreign process with the old one's number never answers.
+  const deadline = performance.now() + ((await nameOf(pid)).startsWith('postgres') ? 60_000 : 4000)
+  while (performance.now() < deadline) {
     if (await answers(urlOn(port))) return { pid, port }
     if (!isAlive(pid)) return undefined
     await pause(100)
@@ -213,11 +226,16 @@ async function leftBehind(
   return undefined
 }
 
+/** What Linux calls a process; '' where it does not say. */
+function nameOf(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+}
+
 async function removeForeignPidFile(cluster: string): Promise<void> {
   const file = join(cluster, 'postmaster.pid')
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0])
   if (!pid) return
-  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+  const name = await nameOf(pid)
   if (!isAlive(pid) || (name !== '' && !name.startsWith('postgres'))) await rm(file, { force: true })
 }
 

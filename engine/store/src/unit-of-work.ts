@@ -262,6 +262,7 @@ export class UnitOfWork implements Transaction {
         id: randomUUID(),
         type: type.type,
         at: this.now.toISOString(),
+    const lane = about.lane ?? patient
         actor: { kind, id, display },
         ...(this.actor.portal === undefined ? {} : { portal: this.actor.portal }),
         branch: about.branch ?? this.actor.branch,
@@ -278,7 +279,7 @@ export class UnitOfWork implements Transaction {
           : {}),
         data: type.parse(data),
       },
-      patient: patient === undefined ? null : idKey(patient),
+      patient: lane === undefined ? null : idKey(lane),
     })
   }
 

@@ -25,23 +25,36 @@ const names = {
   '207': 'Application internal error',
 } as const
 
-const escapeText = (text: string): string =>
-  text.replace(/[\\|^~&]/g, (letter) => ({ '\\': '\\E\\', '|': '\\F\\', '^': '\\S\\', '~': '\\R\\', '&': '\\T\\' })[letter] ?? '')
+const escapes: Readonly<Record<string, string>> = { '\\': '\\E\\', '|': '\\F\\', '^': '\\S\\', '~': '\\R\\', '&': '\\T\\' }
+
+/** A value as text of a field under the delimiters `|^~\&`; a line break would begin another segment. */
+export function escapeText(text: string): string {
+  return text.replace(/[\\|^~&\u0000-\u001f\u007f]/g, (letter) => escapes[letter] ?? `\\X${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}\\`)
+}
 
 function timestamp(now: Date): string {
   return `${now.toISOString().replace(/[-:T]/g, '').slice(0, 14)}+0000`
 }
 
+/** What the sender wrote in a field of MSH, so that it finds its own words again. */
+function echo(message: Message | undefined, field: number): string {
+  if (!message) return ''
+  const { field: separator, component, repetition, escape, subcomponent } = message.delimiters
+  const usual = `${separator}${component}${repetition}${escape}${subcomponent}` === '|^~\\&'
+  const raw = message.header.raw(field)
+  return usual && !/[\u0000-\u001f\u007f]/.test(raw) ? raw : escapeText(message.header.whole(field))
+}
+
 /** The answer to a message: MSH, MSA, and an ERR for each fault in the form of the sender's version. */
 export function acknowledgement(message: Message | undefined, faults: readonly Fault[], now: Date, id: string): string {
-  const header = message?.header
-  const version = header?.get(12) || '2.5.1'
+  const version = echo(message, 12) || '2.5.1'
   const code = faults.some(({ kind }) => kind === 'AR') ? 'AR' : faults.length > 0 ? 'AE' : 'AA'
-  const to = [header?.get(3) ?? '', header?.get(4) ?? ''].map(escapeText)
-  const type = ['ACK', header?.get(9, 2) ?? '', 'ACK'].filter((part, at) => at !== 1 || part !== '').join('^')
+  const event = message?.header.get(9, 2) ?? ''
+  const type = ['ACK', ...(event === '' ? [] : [escapeText(event)]), 'ACK'].join('^')
+  const header = ['MSH', '^~\\&', 'CARESPINE', echo(message, 6), echo(message, 3), echo(message, 4), timestamp(now), '', type, id]
   const lines = [
-    ['MSH', '^~\\&', 'CARESPINE', escapeText(header?.get(6) ?? ''), ...to, timestamp(now), '', type, id, header?.get(11) || 'P', version, '', '', '', '', '', 'UNICODE UTF-8'].join('|'),
-    ['MSA', code, escapeText(header?.get(10) ?? '')].join('|'),
+    [...header, echo(message, 11) || 'P', version, '', '', '', '', '', 'UNICODE UTF-8'].join('|'),
+    ['MSA', code, echo(message, 10)].join('|'),
     ...faults.map((fault) => errorSegment(fault, version)),
   ]
   return `${lines.join('\r')}\r`
@@ -49,6 +62,7 @@ export function acknowledgement(message: Message | undefined, faults: readonly F
 
 function errorSegment({ segment, sequence = 1, field, code, text }: Fault, version: string): string {
   // ERR-1 until version 2.4; from 2.5 on location, code, severity and text have fields of their own.
-  if (/^2\.[0-4]/.test(version)) return `ERR|${segment}^${sequence}^${field}^${code}&${names[code]}&HL70357`
-  return ['ERR', '', `${segment}^${sequence}^${field}`, `${code}^${names[code]}^HL70357`, 'E', '', '', '', escapeText(text)].join('|')
+  if (/^2\.[0-4](\.|$)/.test(version)) return `ERR|${segment}^${sequence}^${field}^${code}&${names[code]}&HL70357`
+  const place = field === 0 ? `${segment}^${sequence}` : `${segment}^${sequence}^${field}`
+  return ['ERR', '', place, `${code}^${names[code]}^HL70357`, 'E', '', '', '', escapeText(text)].join('|')
 }

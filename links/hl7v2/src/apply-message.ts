@@ -2,10 +2,10 @@ import { completeEncounter, getEncounter, startEncounter } from '@carespine/enco
 import { type Reaction, reaction, Refusal } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import { receiveResult } from '@carespine/lab/contract'
-import { findByIdentifier, MRN_SYSTEM, registerPatient, updatePatient } from '@carespine/registration/contract'
+import { findByIdentifier, MRN_SYSTEM, type PatientSummary, registerPatient, updatePatient } from '@carespine/registration/contract'
 import { type Actor, SHARED_BRANCH } from '@carespine/store/contract'
 import { MessageReceived } from './contract.ts'
-import { type Admission, mapMessage, type PatientId, type ResultGroup } from './map-message.ts'
+import { type Admission, mapMessage, type PatientId, type Person, type ResultGroup } from './map-message.ts'
 import { type Message, parseMessage } from './message.ts'
 import { ZONE } from './receive-message.ts'
 
@@ -33,8 +33,8 @@ class Unmatched extends Error {
   }
 }
 
-/** Reasons of other modules that a person can resolve; anything else is tried again. */
-const resolvable = /^(LAB_|REGISTRATION_|ENCOUNTERS_|RECORD_NOT_FOUND|INPUT_INVALID)/
+/** Refusals that pass by themselves, so that it is tried again; any other one is for a person to look at. */
+const passing = /^(STORE_|RECORD_BUSY|RECORD_MOVED_ON|RECORD_VERSION_CONFLICT|IDEMPOTENCY_|EVENT_)/
 
 /**
  * Applies a message that was taken, through the same commands as a person's typing. Each of them is safe to repeat, so
@@ -62,10 +62,10 @@ export function onMessageReceived(services: () => Services): Reaction {
       }
       let reason: string | undefined
       try {
-        if (message) await apply(link, message)
+        if (message) await apply(link, message, row.id)
       } catch (error) {
         if (error instanceof Unmatched) reason = error.reason
-        else if (error instanceof Refusal && resolvable.test(error.code)) reason = error.code
+        else if (error instanceof Refusal && !passing.test(error.code)) reason = error.code
         else throw error
       }
       await tx.sql('update hl7v2.message set status = $2, reason = $3, applied_at = $4 where id = $1', [
@@ -87,36 +87,53 @@ interface Link {
   resolution: Resolution
 }
 
-async function apply(link: Link, message: Message): Promise<void> {
+async function apply(link: Link, message: Message, id: string): Promise<void> {
   const read = mapMessage(message, ZONE)
   if ('faults' in read) throw new Unmatched('HL7V2_CONTENT')
   if (read.mapped.kind === 'admission') await admit(link, read.mapped.admission)
-  else for (const [at, group] of read.mapped.groups.entries()) await takeResults(link, message, group, at)
+  else for (const [at, group] of read.mapped.groups.entries()) await takeResults(link, message, group, `${id}/${at}`)
 }
 
-async function findPatient({ services, actor, correlationId, resolution }: Link, identifiers: readonly PatientId[]): Promise<string | undefined> {
+/**
+ * The patient whom the identifiers name, unless a person said who it is. A message whose identifiers name two patients,
+ * or one of another name and another birth date, is for a person to look at.
+ */
+async function findPatient(link: Link, identifiers: readonly PatientId[], person: Person): Promise<string | undefined> {
+  const { services, actor, correlationId, resolution } = link
   if (resolution.patientId !== undefined) return resolution.patientId
+  let found: PatientSummary | undefined
   for (const identifier of identifiers) {
     const { patient } = await services.perform(findByIdentifier, identifier, actor, { correlationId })
-    if (patient) return patient.id
+    if (patient && found && patient.id !== found.id) throw new Unmatched('HL7V2_PATIENT_AMBIGUOUS')
+    found ??= patient
   }
-  return undefined
+  if (found && isSomebodyElse(found, person)) throw new Unmatched('HL7V2_PATIENT_DIFFERS')
+  return found?.id
+}
+
+function isSomebodyElse({ name, nameArabic = '', birthDate }: PatientSummary, person: Person): boolean {
+  if (person.birthDate === undefined || birthDate === undefined || person.birthDate === birthDate) return false
+  const plain = (text: string): string => text.toLowerCase().normalize('NFKD').replace(/[^\p{L}\p{N}]/gu, '')
+  const known = plain(name) + plain(nameArabic)
+  return person.families.length > 0 && !person.families.some((family) => known.includes(plain(family)))
 }
 
 async function admit(link: Link, admission: Admission): Promise<void> {
   const { services, actor, correlationId } = link
   const origin = { correlationId }
-  let patientId = await findPatient(link, admission.identifiers)
+  let patientId = await findPatient(link, admission.identifiers, admission.person)
   if (patientId === undefined) {
     // An MRN of ours that nobody carries is a mistake, not a new patient.
     if (admission.identifiers.every(({ system }) => system === MRN_SYSTEM)) throw new Unmatched('HL7V2_PATIENT_UNKNOWN')
     patientId = (await services.perform(registerPatient, admission.form, actor, origin)).patientId
   } else if (admission.event !== 'A03') {
-    const { trustedSource: _source, notDuplicateOf: _others, ...form } = admission.form
-    await services.perform(updatePatient, { ...form, patientId }, actor, origin)
+    const { trustedSource: _source, notDuplicateOf: _others, sex, ...form } = admission.form
+    await services.perform(updatePatient, { ...form, ...(admission.givesSex ? { sex } : {}), patientId }, actor, origin)
   }
   if (!admission.visit || admission.event === 'A08') return
   const { encounter } = await services.perform(getEncounter, { visitNumber: admission.visit }, actor, origin)
+  // Visit numbers come round again: ending or joining another patient's stay would be worse than asking.
+  if (encounter && encounter.patientId !== patientId) throw new Unmatched('HL7V2_VISIT_OTHER_PATIENT')
   if (admission.event === 'A03') {
     if (!encounter) throw new Unmatched('HL7V2_VISIT_UNKNOWN')
     if (encounter.status === 'finished') return
@@ -127,22 +144,23 @@ async function admit(link: Link, admission: Admission): Promise<void> {
   }
 }
 
-async function takeResults(link: Link, message: Message, group: ResultGroup, at: number): Promise<void> {
+async function takeResults(link: Link, message: Message, group: ResultGroup, reference: string): Promise<void> {
   const { services, actor, correlationId, codes, resolution } = link
   const items = group.items.map(({ isLoinc, ...item }) => {
     const loinc = isLoinc ? item.code : codes.get(item.code)
     if (loinc === undefined) throw new Unmatched('HL7V2_CODE_UNKNOWN')
     return { ...item, code: loinc }
   })
-  const patientId = await findPatient(link, group.identifiers)
+  const patientId = await findPatient(link, group.identifiers, group.person)
   if (patientId === undefined && group.identifiers.length > 0) throw new Unmatched('HL7V2_PATIENT_UNKNOWN')
   await services.perform(
     receiveResult,
     {
-      source: { system: message.sender.slice(0, 120), reference: `${message.controlId}/${at}` },
+      source: { system: message.sender.slice(0, 120), reference },
       ...(resolution.orderId === undefined ? {} : { orderId: resolution.orderId }),
       ...(group.accession === undefined ? {} : { accession: group.accession }),
-      ...(group.orderNumber === undefined ? {} : { orderNumber: group.orderNumber }),
+      // Somebody who says whom it is about, and no order, has seen that the order number is not one of ours.
+      ...(group.orderNumber === undefined || resolution.patientId !== undefined ? {} : { orderNumber: group.orderNumber }),
       ...(patientId === undefined ? {} : { patientId }),
       ...(group.panel === undefined ? {} : { panel: group.panel }),
       status: group.status,

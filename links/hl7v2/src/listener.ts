@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import type { Services } from '@carespine/kit/services'
-import { Deframer, frame } from './mllp.ts'
-import { receiveFrame } from './receive-message.ts'
+import { Deframer, frame, type Framed } from './mllp.ts'
+import { receiveFrame, refuseFrame } from './receive-message.ts'
 
 export interface Listener {
   port: number
@@ -10,6 +10,8 @@ export interface Listener {
 
 const IDLE_MILLISECONDS = 10 * 60_000
 const MOST_CONNECTIONS = 200
+/** Messages of one connection that may wait; beyond it the sender is read from no further. */
+const MOST_WAITING = 32
 
 /** Listens for HL7 v2 over MLLP. Messages of one connection are answered in the order they came. */
 export function startListener(options: { port: number; host: string; services: Services }): Promise<Listener> {
@@ -39,21 +41,30 @@ export function startListener(options: { port: number; host: string; services: S
 function serve(socket: Socket, services: Services): void {
   const deframer = new Deframer()
   let last: Promise<void> = Promise.resolve()
+  let waiting = 0
   socket.setTimeout(IDLE_MILLISECONDS, () => socket.destroy())
   socket.on('error', () => socket.destroy())
   socket.on('data', (chunk: Buffer) => {
-    let messages: Buffer[]
-    try {
-      messages = deframer.push(chunk)
-    } catch {
-      socket.destroy()
-      return
-    }
-    for (const message of messages) {
+    for (const message of deframer.push(chunk)) {
+      waiting += 1
       last = last.then(async () => {
-        const answer = await receiveFrame(services, message)
+        const answer = await answerTo(services, message)
         if (!socket.destroyed) socket.write(frame(answer))
+        waiting -= 1
+        if (waiting < MOST_WAITING && socket.isPaused()) socket.resume()
       })
     }
+    if (waiting >= MOST_WAITING) socket.pause()
   })
+}
+
+// Whatever happens, the sender gets an answer: without one it waits, and the lane of an analyser stands still.
+async function answerTo(services: Services, { bytes, isCut }: Framed): Promise<string> {
+  if (isCut) return refuseFrame(services, bytes, 'too-large')
+  try {
+    return await receiveFrame(services, bytes)
+  } catch (error) {
+    services.log.error({ fault: error instanceof Error ? error.name : typeof error }, 'an HL7 message could not be read')
+    return refuseFrame(services, bytes, 'internal')
+  }
 }

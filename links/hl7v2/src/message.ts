@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import iconv from 'iconv-lite'
 
 /** Delimiters of one message, from MSH-1 and MSH-2. */
@@ -7,6 +8,8 @@ export interface Delimiters {
   repetition: string
   escape: string
   subcomponent: string
+  /** What iconv calls the character set of MSH-18, for `\Xdd..\`. */
+  encoding: string
 }
 
 export class Segment {
@@ -18,7 +21,7 @@ export class Segment {
     const parts = text.split(delimiters.field)
     this.name = parts[0] ?? ''
     // MSH-1 is the field separator itself.
-    this.#fields = this.name === 'MSH' || this.name === 'BHS' || this.name === 'FHS' ? [this.name, delimiters.field, ...parts.slice(1)] : parts
+    this.#fields = this.name === 'MSH' ? [this.name, delimiters.field, ...parts.slice(1)] : parts
     this.#delimiters = delimiters
   }
 
@@ -30,49 +33,72 @@ export class Segment {
 
   /** A component as text, unescaped; '' when it is empty. `""`, HL7's null, is '' too. */
   get(field: number, component = 1, repetition = 0): string {
-    if ((this.name === 'MSH' || this.name === 'BHS') && field <= 2) return this.#fields[field] ?? ''
+    if (this.name === 'MSH' && field <= 2) return this.#fields[field] ?? ''
     const part = this.repetitions(field)[repetition]?.split(this.#delimiters.component)[component - 1] ?? ''
     const first = part.split(this.#delimiters.subcomponent)[0] ?? ''
     return first === '""' ? '' : unescape(first, this.#delimiters).trim()
   }
 
-  /** A whole field of one repetition, unescaped, with its components as they stand. */
+  /** A field as it came. */
+  raw(field: number): string {
+    return this.#fields[field] ?? ''
+  }
+
+  /** A field that neither repeats nor has components, unescaped, whatever its sender put into it. */
+  whole(field: number): string {
+    return unescape(this.raw(field), this.#delimiters).trim()
+  }
+
+  /** A whole field, unescaped: its repetitions as lines, its components as they stand. */
   text(field: number): string {
-    return unescape(this.#fields[field] ?? '', this.#delimiters)
+    return this.repetitions(field)
+      .map((text) => (text === '""' ? '' : unescape(text, this.#delimiters)))
+      .join('\n')
+      .trim()
   }
 }
 
-/** Escape sequences: HL7 v2.5.1, section 2.7. Highlighting and unknown ones are left out. */
-function unescape(text: string, { field, component, repetition, escape, subcomponent }: Delimiters): string {
-  if (!text.includes(escape)) return text
+// What no text holds, and what PostgreSQL (NUL) or a log would stumble over. Tabs and line breaks stay.
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f]/g
+
+/**
+ * Escape sequences: HL7 v2.5.1, section 2.7. Highlighting, character set switches and local ones are left out; what is
+ * no sequence at all, such as a path with backslashes, stays as it is.
+ */
+function unescape(text: string, { field, component, repetition, escape, subcomponent, encoding }: Delimiters): string {
+  if (!text.includes(escape)) return text.replace(controls, '')
   const one = escape.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return text.replace(new RegExp(`${one}([^${one}]*)${one}`, 'g'), (_whole, code: string) => {
-    switch (code) {
-      case 'F':
-        return field
-      case 'S':
-        return component
-      case 'T':
-        return subcomponent
-      case 'R':
-        return repetition
-      case 'E':
-        return escape
-      case '.br':
-        return '\n'
-    }
-    const hex = /^X((?:[0-9A-Fa-f]{2})+)$/.exec(code)
-    return hex ? Buffer.from(hex[1] as string, 'hex').toString('utf8') : ''
-  })
+  const known: Readonly<Record<string, string>> = { F: field, S: component, T: subcomponent, R: repetition, E: escape, H: '', N: '', '.br': '\n', '.ce': '\n' }
+  // Neighbouring `\Xdd\` may be the bytes of one letter, so a run of them is decoded together.
+  const hexRun = new RegExp(`(?:${one}X(?:[0-9A-Fa-f]{2})+${one})+`, 'g')
+  const parts = new RegExp(`${hexRun.source}|${one}([^${one}]*)${one}`, 'g')
+  return text
+    .replace(parts, (whole: string, code: string | undefined) => {
+      if (code === undefined) return hexText(Buffer.from(whole.replaceAll(escape, '').replaceAll('X', ''), 'hex'), encoding)
+      const plain = known[code]
+      if (plain !== undefined) return plain
+      const lines = /^\.sp\+?(\d{0,2})$/.exec(code)
+      if (lines) return '\n'.repeat(Number(lines[1] || 1))
+      return /^(\.(in|ti|fi|nf|sk)[+-]?\d*|Z.*|C[0-9A-F]{4}|M[0-9A-F]{4,6})$/.test(code) ? '' : whole
+    })
+    .replaceAll('\r\n', '\n')
+    .replaceAll('\r', '\n')
+    .replace(controls, '')
+}
+
+function hexText(bytes: Buffer, encoding: string): string {
+  return encoding === 'utf8' && !isUtf8(bytes) ? bytes.toString('latin1') : iconv.decode(bytes, encoding)
 }
 
 export class Message {
   readonly segments: readonly Segment[]
   readonly header: Segment
+  readonly delimiters: Delimiters
 
-  constructor(segments: readonly Segment[], header: Segment) {
+  constructor(segments: readonly Segment[], header: Segment, delimiters: Delimiters) {
     this.segments = segments
     this.header = header
+    this.delimiters = delimiters
   }
 
   first(name: string): Segment | undefined {
@@ -84,7 +110,7 @@ export class Message {
   }
 
   get controlId(): string {
-    return this.header.get(10)
+    return this.header.whole(10)
   }
 
   get version(): string {
@@ -103,26 +129,47 @@ export class Message {
 
 /** Splits a message into segments; undefined when it does not begin with a usable MSH. */
 export function parseMessage(text: string): Message | undefined {
-  const lines = text.split(/\r\n|\r|\n/).filter((line) => line.trim() !== '')
-  const first = lines[0]
+  const lines = text.split(/\r\n|\r|\n/)
+  const first = lines.find((line) => line.trim() !== '')?.trimStart()
   if (!first?.startsWith('MSH') || first.length < 8) return undefined
   const field = first[3] as string
-  const [component = '^', repetition = '~', escape = '\\', subcomponent = '&'] = first.slice(4, first.indexOf(field, 4))
   if (/[\w\s]/.test(field)) return undefined
-  const delimiters = { field, component, repetition, escape, subcomponent }
-  const segments = lines.map((line) => new Segment(line, delimiters))
-  return new Message(segments, segments[0] as Segment)
+  const [component = '^', repetition = '~', escape = '\\', subcomponent = '&'] = first.slice(4, first.indexOf(field, 4))
+  const delimiters = { field, component, repetition, escape, subcomponent, encoding: charsets[charsetOf(first)] ?? 'utf8' }
+  // Senders that break lines inside a value: what does not look like a segment continues the one before.
+  const segments: string[] = []
+  for (const line of lines) {
+    if (segments.length === 0 ? line.trimStart().startsWith('MSH') : /^[A-Z][A-Z0-9]{2}$/.test(line.split(field, 1)[0] ?? '')) {
+      segments.push(segments.length === 0 ? first : line)
+    } else if (segments.length > 0 && line.trim() !== '') segments.push(`${segments.pop() ?? ''}\n${line}`)
+  }
+  const read = segments.map((line) => new Segment(line, delimiters))
+  return new Message(read, read[0] as Segment, delimiters)
 }
 
-/** Messages of a batch file (FHS/BHS … BTS/FTS), or the one that stands alone. */
-export function splitBatch(text: string): string[] {
-  const messages: string[][] = []
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    if (/^(FHS|BHS|BTS|FTS)/.test(line) || line.trim() === '') continue
-    if (line.startsWith('MSH') || messages.length === 0) messages.push([])
-    messages.at(-1)?.push(line)
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+/** What came in one frame: one message, or a batch (HL7 v2.5.1, section 2.10.3). */
+export interface FrameContent {
+  messages: Buffer[]
+  batch: 'none' | 'batch' | 'file'
+  /** How many messages the sender says are in the batch (BTS-1). */
+  counted?: number
+}
+
+/** Separates the messages of a frame. By bytes: each message of a batch names its own character set. */
+export function splitFrame(bytes: Buffer): FrameContent {
+  const isMarked = bytes.subarray(0, 3).equals(BYTE_ORDER_MARK)
+  const text = (isMarked ? bytes.subarray(3) : bytes).toString('latin1')
+  const pieces = text.split(/(?<=^\s*|[\r\n])(?=(?:MSH|FHS|BHS|BTS|FTS)[^\w\s])/).filter((piece) => piece.trim() !== '')
+  const named = (name: string) => pieces.find((piece) => piece.startsWith(name))
+  const counted = /^\s*(\d+)/.exec(named('BTS')?.slice(4) ?? '')?.[1]
+  const messages = pieces.filter((piece) => !/^(FHS|BHS|BTS|FTS)/.test(piece))
+  return {
+    messages: messages.map((piece) => Buffer.from(piece, 'latin1')),
+    batch: named('FHS') ? 'file' : named('BHS') || messages.length > 1 ? 'batch' : 'none',
+    ...(counted === undefined ? {} : { counted: Number(counted) }),
   }
-  return messages.map((lines) => lines.join('\r'))
 }
 
 // MSH-18 (HL7 table 0211) and what iconv calls it.
@@ -138,21 +185,35 @@ const charsets: Readonly<Record<string, string>> = {
   CP1256: 'win1256',
 }
 
-/** The text of a message in the character set that its MSH-18 names; undefined for one that is not supported. */
-export function decode(bytes: Buffer): { text: string; charset: string } | { text: undefined; charset: string } {
-  const header = bytes.toString('latin1').split(/[\r\n]/, 1)[0] ?? ''
-  const charset = (header.split(header[3] ?? '|')[17] ?? '').split('~')[0]?.trim().toUpperCase() ?? ''
-  const encoding = charsets[charset]
-  if (encoding === undefined) return { text: undefined, charset }
-  const text = iconv.decode(bytes, encoding)
-  // Without MSH-18, bytes that are no UTF-8 are taken for what older senders use.
-  return { text: charset === '' && text.includes('�') ? iconv.decode(bytes, 'latin1') : text, charset }
+function charsetOf(header: string): string {
+  const field = header.split(header[3] ?? '|')[17] ?? ''
+  return (field.split(header[5] ?? '~')[0] ?? '').trim().toUpperCase()
 }
 
-/** ISO time of an HL7 timestamp `YYYYMMDD[HHMM[SS[.S]]][+ZZZZ]`; without a zone it is in `zone`, such as `+03:00`. */
+/**
+ * The text of a message in the character set that its MSH-18 names: `unknown` for a set that is not supported,
+ * `broken` for bytes that are not of it, since a name with holes must not be stored.
+ */
+export function decode(bytes: Buffer): { text: string } | { fault: 'unknown' | 'broken' } {
+  const charset = charsetOf(bytes.toString('latin1').trimStart().split(/[\r\n]/, 1)[0] ?? '')
+  const encoding = charsets[charset]
+  if (encoding === undefined) return { fault: 'unknown' }
+  if (encoding === 'utf8') {
+    if (isUtf8(bytes)) return { text: bytes.toString('utf8') }
+    // Without MSH-18, bytes that are no UTF-8 are taken for what older senders use.
+    return charset === '' ? { text: bytes.toString('latin1') } : { fault: 'broken' }
+  }
+  const text = iconv.decode(bytes, encoding)
+  return text.includes('\ufffd') ? { fault: 'broken' } : { text }
+}
+
+/**
+ * ISO time of an HL7 timestamp `YYYYMMDD[HH[MM[SS[.S]]]][+ZZZZ]`; without a zone it is in `zone`, such as `+03:00`.
+ * Undefined for what is none, a 31st of February included.
+ */
 export function isoTime(text: string, zone: string): string | undefined {
-  const match = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2})?(?:\.\d+)?)?([+-]\d{4})?$/.exec(text)
-  if (!match) return undefined
+  const match = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.\d+)?)?)?)?([+-]\d{4})?$/.exec(text)
+  if (!match || isoDate(text) === undefined) return undefined
   const [, year, month, day, hour = '00', minute = '00', second = '00', offset] = match
   const suffix = offset ? `${offset.slice(0, 3)}:${offset.slice(3)}` : zone
   const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${suffix}`)

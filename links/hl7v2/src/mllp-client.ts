@@ -10,7 +10,7 @@ export class MllpClient {
     this.#socket = socket
     const deframer = new Deframer()
     socket.on('data', (chunk: Buffer) => {
-      for (const answer of deframer.push(chunk)) this.#waiting.shift()?.resolve(answer.toString())
+      for (const { bytes } of deframer.push(chunk)) this.#waiting.shift()?.resolve(bytes.toString())
     })
     const fail = (error?: Error): void => {
       for (const { reject } of this.#waiting.splice(0)) reject(error ?? new Error('The connection was closed before the answer'))

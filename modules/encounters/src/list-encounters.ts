@@ -1,4 +1,5 @@
 import type { Encounter, Stored } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import { query } from '@carespine/kit/module'
 import { summaryOf as patientSummaryOf } from '@carespine/registration/patient-summary'
 import type { ReadView } from '@carespine/store/contract'
@@ -49,7 +50,7 @@ export const getEncounterQuery = query(getEncounter, async ({ encounterId, visit
     encounterId !== undefined
       ? await view.find('Encounter', encounterId)
       : visitNumber
-        ? (await view.search('Encounter', { identifier: `${visitNumber.system}|${visitNumber.value}`, _count: '1' }))[0]
+        ? (await view.search('Encounter', { identifier: tokenOf(visitNumber.system, visitNumber.value), _count: '1' }))[0]
         : undefined
   return encounter ? { encounter: await withPatient(view, summaryOf(encounter)) } : {}
 })

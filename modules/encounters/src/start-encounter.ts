@@ -1,4 +1,5 @@
 import type { Encounter } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
 import type { Actor } from '@carespine/store/contract'
@@ -29,7 +30,7 @@ export const startEncounterCommand = command(startEncounter, async (input, { tx,
   }
   if (input.visitNumber) {
     const { system, value } = input.visitNumber
-    const known = await tx.search('Encounter', { identifier: `${system}|${value}`, _count: '1' })
+    const known = await tx.search('Encounter', { identifier: tokenOf(system, value), _count: '1' })
     if (known[0]) refuse('ENCOUNTERS_VISIT_KNOWN', { encounterId: known[0].id })
   }
   const encounter = tx.write(draftEncounter(input, actor, input.start ?? now.toISOString()))

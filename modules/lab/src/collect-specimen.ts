@@ -1,4 +1,5 @@
 import type { Specimen } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import { command, refuse } from '@carespine/kit/module'
 import { can } from '@carespine/orders/contract'
 import type { Transaction } from '@carespine/store/contract'
@@ -63,7 +64,7 @@ export const collectSpecimenCommand = command(collectSpecimen, async ({ orderId,
 })
 
 export const receiveSpecimenCommand = command(receiveSpecimen, async ({ accession }, { tx, actor, now }) => {
-  const [task] = await tx.search('Task', { identifier: `${ACCESSION_SYSTEM}|${accession}`, _count: '1' })
+  const [task] = await tx.search('Task', { identifier: tokenOf(ACCESSION_SYSTEM, accession), _count: '1' })
   if (!task) return refuse('LAB_ACCESSION_UNKNOWN', { field: 'accession' })
   const orderId = task.focus?.reference?.replace('ServiceRequest/', '') ?? ''
   const labOrder = await readLabOrder(tx, orderId)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ServiceRequest } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
 import { ORDER_SYSTEM } from '@carespine/orders/contract'
@@ -81,13 +82,15 @@ function inPanelUnits({ panel }: LabOrder, { items }: Received): { code: string;
 async function findOrder(tx: Transaction, input: Received, now: Date): Promise<LabOrder> {
   if (input.orderId !== undefined) return await readLabOrder(tx, input.orderId)
   if (input.accession !== undefined) {
-    const [task] = await tx.search('Task', { identifier: `${ACCESSION_SYSTEM}|${input.accession}`, _count: '1' })
+    const [task] = await tx.search('Task', { identifier: tokenOf(ACCESSION_SYSTEM, input.accession), _count: '1' })
     const orderId = task?.focus?.reference?.replace('ServiceRequest/', '')
     if (orderId !== undefined) return await readLabOrder(tx, orderId)
   }
   if (input.orderNumber !== undefined) {
-    const [order] = await tx.search('ServiceRequest', { identifier: `${ORDER_SYSTEM}|${input.orderNumber}`, _count: '1' })
+    const [order] = await tx.search('ServiceRequest', { identifier: tokenOf(ORDER_SYSTEM, input.orderNumber), _count: '1' })
     if (order) return await readLabOrder(tx, order.id)
+    // The sender says that it was ordered here: filing it under an order made for it would hide the mistake.
+    return refuse('LAB_ORDER_UNKNOWN')
   }
   if (input.patientId === undefined || input.panel === undefined) return refuse('LAB_ORDER_UNKNOWN')
   const panel = panelByCode(input.panel) ?? refuse('LAB_PANEL_UNKNOWN', { panel: input.panel })

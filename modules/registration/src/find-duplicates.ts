@@ -1,6 +1,7 @@
 import type { z } from '@carespine/kit/contract'
 import { query } from '@carespine/kit/module'
 import type { Patient, Stored } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import type { ReadView, SearchInput } from '@carespine/store/contract'
 import { type Demographics, type DuplicateCandidate, findByIdentifier, findDuplicates } from './contract.ts'
 import { likeness, type Person, plainName, SUSPICION } from './likeness.ts'
@@ -40,7 +41,7 @@ export async function duplicatesOf(view: ReadView, form: z.output<typeof Demogra
   // Blocking, as in record linkage: whoever shares none of these is not compared.
   const words = personOf(form).names.map((name) => plainName(name).split(' ').filter(Boolean))
   await Promise.all([
-    ...form.identifiers.map(({ system, value }) => collect({ identifier: `${system}|${value}` })),
+    ...form.identifiers.map(({ system, value }) => collect({ identifier: tokenOf(system, value) })),
     collect({ birthdate: form.birthDate }),
     ...(form.phone === undefined ? [] : [collect({ phone: form.phone })]),
     ...words.map((name) => collect({ name: [name[0] ?? '', name.at(-1) ?? ''].map((word) => word.slice(0, 3)) })),
@@ -58,7 +59,7 @@ export const findDuplicatesQuery = query(findDuplicates, async (form, { view }) 
 }))
 
 export const findByIdentifierQuery = query(findByIdentifier, async ({ system, value }, { view }) => {
-  const patients = await view.search('Patient', { identifier: `${system}|${value}`, _count: '2' })
+  const patients = await view.search('Patient', { identifier: tokenOf(system, value), _count: '2' })
   const [only] = patients
   return patients.length === 1 && only ? { patient: summaryOf(only) } : {}
 })

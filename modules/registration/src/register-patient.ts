@@ -1,4 +1,5 @@
 import type { HumanName, Patient } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
 import type { Transaction } from '@carespine/store/contract'
@@ -72,7 +73,7 @@ export async function refuseTakenIdentifiers(
   except?: string,
 ): Promise<void> {
   for (const { system, value } of identifiers) {
-    const holders = await tx.search('Patient', { identifier: `${system}|${value}`, _count: '2' })
+    const holders = await tx.search('Patient', { identifier: tokenOf(system, value), _count: '2' })
     if (holders.some(({ id }) => id !== except)) refuse('REGISTRATION_IDENTIFIER_TAKEN', { system })
   }
 }

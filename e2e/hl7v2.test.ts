@@ -1,0 +1,366 @@
+import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { listEncounters, startEncounter } from '@carespine/encounters/contract'
+import { getReport, getWorklist } from '@carespine/lab/contract'
+import { discardMessage, getMessage, listUnmatched, resolveMessage } from '@carespine/link-hl7v2/contract'
+import { placeOrder } from '@carespine/orders/contract'
+import { getBanner, registerPatient, searchPatients } from '@carespine/registration/contract'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type SignedInUser, startTestHospital, type TestHospital } from './test-hospital.ts'
+
+const cases = fileURLToPath(new URL('../../shared/cases/hl7v2.tar.gz', import.meta.url))
+
+let hospital: TestHospital
+let hub: SignedInUser
+let provider: SignedInUser
+let lab: SignedInUser
+const open = new Set<Wire>()
+
+beforeAll(async () => {
+  hospital = await startTestHospital()
+  hub = await hospital.signIn('hub')
+  provider = await hospital.signIn('provider')
+  lab = await hospital.signIn('lab')
+})
+afterEach(() => open.forEach((wire) => wire.socket.destroy()))
+afterAll(() => hospital?.close())
+
+/** A bare connection: bytes out, answers in. */
+class Wire {
+  readonly socket: Socket
+  #text = ''
+
+  constructor() {
+    this.socket = connect(hospital.hospital.hl7Port ?? 0, '127.0.0.1')
+    this.socket.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString()
+    })
+    this.socket.on('error', () => undefined)
+    open.add(this)
+  }
+
+  write(bytes: string | Buffer): void {
+    this.socket.write(bytes)
+  }
+
+  /** The next answer; throws when none comes or the connection ends. */
+  async answer(): Promise<string> {
+    for (let waited = 0; waited < 10_000; waited += 5) {
+      const end = this.#text.indexOf('\x1c\r')
+      if (end >= 0) {
+        const answer = this.#text.slice(1, end)
+        this.#text = this.#text.slice(end + 2)
+        return answer
+      }
+      if (this.socket.closed) throw new Error('the connection was dropped')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    throw new Error('no answer within 10 s')
+  }
+
+  get isEmpty(): boolean {
+    return this.#text === ''
+  }
+
+  async send(message: string | Buffer): Promise<string> {
+    this.write(Buffer.concat([Buffer.from([0x0b]), Buffer.from(message), Buffer.from('\x1c\r')]))
+    return await this.answer()
+  }
+}
+
+const msh = (type: string, control: string, more: { version?: string; charset?: string; sender?: string } = {}) =>
+  `MSH|^~\\&|${more.sender ?? 'HIS|NORTH'}|CARESPINE|MAIN|20260301101500||${type}|${control}|P|${more.version ?? '2.5.1'}||||||${more.charset ?? 'UNICODE UTF-8'}`
+const adt = (event: string, control: string, number: string, changes: { family?: string; city?: string; sex?: string; visit?: string } = {}) =>
+  [
+    msh(`ADT^${event}`, control),
+    `PID|1||${number}^^^NORTH^MR~9${number}^^^GOV^NI||${changes.family ?? `Family${number}`}^Given||19790411|${changes.sex ?? 'F'}|||1 King Rd^^${changes.city ?? 'Riyadh'}`,
+    `PV1|1|I|||||||||||||||||${changes.visit ?? ''}`,
+  ].join('\r')
+const oru = (control: string, details: { pid?: string; accession?: string; order?: string; panel?: string; obx?: string[] } = {}) =>
+  [
+    msh('ORU^R01', control, { sender: 'ANALYSER|NORTH' }),
+    `PID|1||${details.pid ?? ''}`,
+    `OBR|1|${details.order ?? ''}|${details.accession ?? ''}|${details.panel ?? 'BMP'}^^L|||20260301101500+0000`,
+    ...(details.obx ?? ['OBX|1|NM|2823-3^^LN||4.1|mmol/L|||||F']),
+  ].join('\r')
+const code = (answer: string) => /\rMSA\|(\w\w)\|/.exec(answer)?.[1]
+
+async function patientNamed(text: string) {
+  const { patients } = await hub.call(searchPatients, { text })
+  return patients
+}
+
+async function ordered(panel: 'bmp' | 'cbc') {
+  const { patientId, mrn } = await hub.call(registerPatient, { name: { family: `P${randomUUID().slice(0, 8)}`, given: 'Order' }, sex: 'female', birthDate: '1980-05-05', notDuplicateOf: (await patientNamed('1980-05-05')).map(({ id }) => id) })
+  const { encounterId } = await provider.call(startEncounter, { patientId })
+  const { orders } = await provider.call(placeOrder, { encounterId, panels: [panel] })
+  await hospital.settle()
+  return { patientId, mrn, orderId: orders[0]?.orderId ?? '' }
+}
+
+describe('the wire', () => {
+  test('a frame in pieces, noise before it and two messages in one packet are all answered in order', async () => {
+    const wire = new Wire()
+    const first = Buffer.from(`noise\r\n\x0b${adt('A08', 'W-1', '7001')}\x1c\r`)
+    for (const byte of first) wire.write(Buffer.from([byte]))
+    expect(await wire.answer()).toContain('\rMSA|AA|W-1\r')
+    wire.write(`\x0b${adt('A08', 'W-2', '7001')}\x1c\r\x0b${adt('A08', 'W-3', '7001')}\x1c\r`)
+    expect([await wire.answer(), await wire.answer()].map((answer) => /MSA\|AA\|(.*)\r/.exec(answer)?.[1])).toEqual(['W-2', 'W-3'])
+  })
+
+  test('a message that was cut off is neither answered nor mixed with the next one', async () => {
+    const wire = new Wire()
+    wire.write(`\x0b${adt('A01', 'CUT-1', '7002', { family: 'Cutoff' })}`)
+    expect(await wire.send(adt('A01', 'CUT-2', '7003', { family: 'Whole' }))).toContain('\rMSA|AA|CUT-2\r')
+    await hospital.settle()
+    expect([(await patientNamed('Cutoff')).length, (await patientNamed('Whole')).length]).toEqual([0, 1])
+    const gone = new Wire()
+    gone.write(`\x0b${adt('A01', 'CUT-3', '7004', { family: 'Vanished' })}`)
+    await new Promise((resolve) => gone.socket.end(resolve))
+    expect(await wire.send(adt('A08', 'CUT-4', '7003', { family: 'Whole' }))).toContain('\rMSA|AA|CUT-4\r')
+    await hospital.settle()
+    expect(await patientNamed('Vanished')).toEqual([])
+  })
+
+  test('a frame beyond 1 MiB is refused by its control id and the connection goes on', async () => {
+    const wire = new Wire()
+    const answer = await wire.send(`${adt('A01', 'BIG-1', '7005')}\rNTE|1||${'x'.repeat(1_200_000)}`)
+    expect(answer).toContain('\rMSA|AR|BIG-1\rERR|')
+    expect(await wire.send(adt('A08', 'BIG-2', '7003', { family: 'Whole' }))).toContain('\rMSA|AA|BIG-2\r')
+  })
+
+  test('three hundred messages sent without waiting for an answer are all answered', async () => {
+    const wire = new Wire()
+    const message = `\x0b${msh('ORM^O01', 'FLOOD')}\r\x1c\r`
+    for (let at = 0; at < 300; at++) wire.write(message)
+    for (let at = 0; at < 300; at++) expect(code(await wire.answer())).toBe('AR')
+  })
+})
+
+describe('what is refused', () => {
+  test.each([
+    ['a message type that is not taken', msh('ORM^O01', 'R-1'), 'AR', 'R-1', 'MSH^1^9|200'],
+    ['an event that is not taken', msh('ADT^A40', 'R-2'), 'AR', 'R-2', 'MSH^1^9|201'],
+    ['a missing control id', adt('A01', '', '7100'), 'AE', '', 'MSH^1^10|101'],
+    ['another version', adt('A01', 'R-4', '7100').replace('2.5.1', '3.0'), 'AR', 'R-4', 'MSH^1^12|203'],
+    ['another processing id', adt('A01', 'R-5', '7100').replace('|P|', '|Z|'), 'AR', 'R-5', 'MSH^1^11|202'],
+    ['an unknown character set', adt('A01', 'R-6', '7100').replace('UNICODE UTF-8', 'EBCDIC'), 'AR', 'R-6', 'MSH^1^18|103'],
+    ['bytes that are not of the character set', Buffer.from(adt('A01', 'R-7', '7100', { family: 'Müller' }), 'latin1'), 'AE', 'R-7', 'MSH^1^18|102'],
+    ['a patient without identifiers', adt('A01', 'R-8', '7100').replace(/PID\|1\|\|[^|]*/, 'PID|1||'), 'AE', 'R-8', 'PID^1^3|101'],
+    ['a value that is no number', oru('R-9', { accession: 'x', obx: ['OBX|1|NM|2823-3^^LN||high|mmol/L|||||F'] }), 'AE', 'R-9', 'OBX^1^5|102'],
+    ['what is no HL7 at all', 'GET / HTTP/1.1', 'AR', '', 'MSH^1^1|100'],
+  ])('%s is named by segment and field', async (_what, message, answered, control, place) => {
+    const answer = await new Wire().send(message)
+    expect(answer).toContain(`\rMSA|${answered}|${control}\r`)
+    expect(answer.replaceAll('\rERR|MSH^', '\rERR||MSH^')).toContain(`\rERR||${place}^`)
+    expect(await patientNamed('Family7100')).toEqual([])
+  })
+
+  test('a message that was refused may come again, corrected, under its control id', async () => {
+    const wire = new Wire()
+    const wrong = adt('A01', 'AGAIN-1', '7101').replace('19790411', '19790231')
+    expect(code(await wire.send(wrong))).toBe('AE')
+    expect(code(await wire.send(wrong))).toBe('AE')
+    expect(code(await wire.send(adt('A01', 'AGAIN-1', '7101')))).toBe('AA')
+    await hospital.settle()
+    expect(await patientNamed('Family7101')).toHaveLength(1)
+  })
+
+  test('another message under a used control id is refused, not lost behind the old answer', async () => {
+    const wire = new Wire()
+    const first = await wire.send(adt('A01', 'SAME-1', '7102'))
+    expect(await wire.send(adt('A01', 'SAME-1', '7102').replace('20260301101500', '20260301101700'))).toBe(first)
+    const other = await wire.send(adt('A01', 'SAME-1', '7103'))
+    expect(other).toContain('\rMSA|AE|SAME-1\rERR||MSH^1^10|205^')
+    expect(code(await wire.send(adt('A01', 'SAME-1', '7103').replace('HIS|NORTH', 'HIS|SOUTH')))).toBe('AA')
+  })
+})
+
+describe('admissions', () => {
+  test('A01 registers and admits, A08 corrects and leaves what it does not say, A03 discharges', async () => {
+    const wire = new Wire()
+    const number = '7200'
+    expect(code(await wire.send(adt('A01', 'ADM-1', number, { family: 'Zahrani', visit: 'V-7200' })))).toBe('AA')
+    await hospital.settle()
+    const [patient] = await patientNamed('Zahrani')
+    const patientId = patient?.id ?? ''
+    expect(patient).toMatchObject({ sex: 'female', birthDate: '1979-04-11' })
+    const encounters = async () => (await provider.call(listEncounters, { patientId, status: 'all' })).encounters
+    expect(await encounters()).toMatchObject([{ status: 'in-progress', class: 'IMP' }])
+
+    await wire.send(adt('A08', 'ADM-2', number, { family: 'Zahrani', city: 'Jeddah', sex: '' }))
+    await hospital.settle()
+    const { details, patient: banner } = await hub.call(getBanner, { patientId })
+    expect([details.city, banner.sex]).toEqual(['Jeddah', 'female'])
+
+    await wire.send(adt('A03', 'ADM-3', number, { family: 'Zahrani', visit: 'V-7200' }))
+    await hospital.settle()
+    expect(await encounters()).toMatchObject([{ status: 'finished' }])
+    expect(await patientNamed('Zahrani')).toHaveLength(1)
+  })
+
+  test('messages about one patient are applied in the order they came, however fast', async () => {
+    const wire = new Wire()
+    const messages = ['A04', 'A08', 'A03'].map((event, at) => `\x0b${adt(event, `FAST-${at}`, '7201', { family: 'Fast', city: `City${at}`, visit: 'V-7201' })}\x1c\r`)
+    const again = Array.from({ length: 6 }, (_one, at) => `\x0b${adt('A08', `FAST-8${at}`, '7201', { family: 'Fast', city: `Town${at}` })}\x1c\r`)
+    wire.write([...messages, ...again].join(''))
+    for (let at = 0; at < 9; at++) expect(code(await wire.answer())).toBe('AA')
+    await hospital.settle()
+    const [patient] = await patientNamed('Fast')
+    expect((await hub.call(getBanner, { patientId: patient?.id ?? '' })).details.city).toBe('Town5')
+    expect((await provider.call(listEncounters, { patientId: patient?.id ?? '', status: 'all' })).encounters).toMatchObject([{ status: 'finished' }])
+    expect((await lab.call(listUnmatched, {})).messages.filter(({ controlId }) => controlId.startsWith('FAST'))).toEqual([])
+  })
+
+  test('Arabic in 8859/6 and letters of 8859/1 arrive as they were written, in a batch too', async () => {
+    const arabic = Buffer.concat([
+      Buffer.from(`${msh('ADT^A04', 'CS-1', { charset: '8859/6' })}\rPID|1||7300^^^NORTH||`),
+      Buffer.from([0xcd, 0xd1, 0xc8, 0xea]),
+      Buffer.from('^'),
+      Buffer.from([0xd3, 0xc7, 0xd1, 0xc9]),
+      Buffer.from('||19900101|F\r'),
+    ])
+    const latin = Buffer.from(adt('A04', 'CS-2', '7301', { family: 'Müller' }).replace('UNICODE UTF-8', '8859/1'), 'latin1')
+    const batch = Buffer.concat([Buffer.from('FHS|^~\\&|HIS\rBHS|^~\\&|HIS\r'), arabic, latin, Buffer.from(`\r${msh('ADT^A99', 'CS-3')}\rBTS|3\rFTS|1\r`)])
+    const answer = await new Wire().send(batch)
+    expect([...answer.matchAll(/MSA\|(\w\w)\|([\w-]+)/g)].map(([, said, control]) => `${control} ${said}`)).toEqual(['CS-1 AA', 'CS-2 AA', 'CS-3 AR'])
+    expect(answer).toMatch(/^FHS\|.*\rBHS\|.*\rBTS\|3\rFTS\|1\r$/s)
+    await hospital.settle()
+    expect((await patientNamed('حربي')).map(({ name, nameArabic }) => nameArabic ?? name)).toEqual(['سارة حربي'])
+    expect((await patientNamed('Müller')).map(({ name }) => name)).toEqual(['Given Müller'])
+  })
+
+  test('a number of one patient under the name and birth date of another waits for a person', async () => {
+    const { mrn, patientId } = await ordered('bmp')
+    const wire = new Wire()
+    await wire.send([msh('ADT^A08', 'DIFF-1'), `PID|1||${mrn}^^^CARESPINE||Stranger^Some||19550101|M`].join('\r'))
+    await hospital.settle()
+    const { messages } = await lab.call(listUnmatched, {})
+    const waiting = messages.find(({ controlId }) => controlId === 'DIFF-1')
+    expect(waiting?.reason).toBe('HL7V2_PATIENT_DIFFERS')
+    expect((await hub.call(getBanner, { patientId })).patient.birthDate).toBe('1980-05-05')
+    await lab.call(discardMessage, { id: waiting?.id ?? '', reason: 'Wrong number at the sender' })
+    await expect(lab.call(resolveMessage, { id: waiting?.id ?? '', patientId })).rejects.toMatchObject({ status: 409 })
+  })
+})
+
+describe('results', () => {
+  test('a result for an order that nobody knows waits, and is applied once when it is resolved', async () => {
+    const { orderId, patientId, mrn } = await ordered('bmp')
+    const wire = new Wire()
+    const message = oru('ORU-1', { order: 'NO-SUCH-ORDER', pid: `${mrn}^^^CARESPINE` })
+    const first = await wire.send(message)
+    expect(code(first)).toBe('AA')
+    await hospital.settle()
+    const waiting = (await lab.call(listUnmatched, {})).messages.find(({ controlId }) => controlId === 'ORU-1')
+    expect(waiting).toMatchObject({ reason: 'LAB_ORDER_UNKNOWN', identifiers: [mrn] })
+    const id = waiting?.id ?? ''
+    const both = await Promise.allSettled([lab.call(resolveMessage, { id, orderId }), lab.call(resolveMessage, { id, orderId })])
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    expect(await wire.send(message)).toBe(first)
+    await hospital.settle()
+    expect((await lab.call(getMessage, { id })).status).toBe('applied')
+    const released = (await lab.call(getWorklist, { queue: 'released' })).rows.filter((row) => row.patientId === patientId)
+    expect(released.map((row) => row.orderId)).toEqual([orderId])
+    const { report, trends } = await provider.call(getReport, { reportId: released[0]?.reportId ?? '' })
+    expect(report.status).toBe('final')
+    expect(trends.find(({ code: analyte }) => analyte === '2823-3')?.points).toHaveLength(1)
+  })
+
+  test('an unknown test code waits; saying what it means applies this message and the next ones', async () => {
+    const [one, two] = [await ordered('bmp'), await ordered('bmp')]
+    const wire = new Wire()
+    const said = (control: string, pid: string) => oru(control, { pid: `${pid}^^^CARESPINE`, obx: ['OBX|1|NM|KALIUM^^L||4.4|mmol/L|||||F'] })
+    await wire.send(said('CODE-1', one.mrn))
+    await hospital.settle()
+    const waiting = (await lab.call(listUnmatched, {})).messages.find(({ controlId }) => controlId === 'CODE-1')
+    expect(waiting).toMatchObject({ reason: 'HL7V2_CODE_UNKNOWN', codes: ['KALIUM'] })
+    await lab.call(resolveMessage, { id: waiting?.id ?? '', orderId: one.orderId, codes: [{ code: 'KALIUM', loinc: '2823-3' }] })
+    await wire.send(said('CODE-2', two.mrn))
+    await hospital.settle()
+    expect((await lab.call(listUnmatched, {})).messages.filter(({ controlId }) => controlId.startsWith('CODE'))).toEqual([])
+  })
+
+  test('an accession number with a comma asks for nothing else', async () => {
+    await ordered('bmp')
+    const [known] = (await lab.call(getWorklist, { queue: 'released' })).rows
+    await new Wire().send(oru('COMMA-1', { accession: `X,${known?.accession}`, panel: '' }))
+    await hospital.settle()
+    expect((await lab.call(listUnmatched, {})).messages.find(({ controlId }) => controlId === 'COMMA-1')?.reason).toBe('LAB_ORDER_UNKNOWN')
+  })
+
+  test('messages and their answers are kept, and nobody who holds the database reads them', async () => {
+    const wire = new Wire()
+    const answer = await wire.send(adt('A04', 'RAW-1', '7400', { family: 'Unreadable' }))
+    await wire.send(adt('A04', '', '7401', { family: 'Unreadable' }))
+    const client = new pg.Client({ connectionString: hospital.databaseUrl })
+    await client.connect()
+    const { rows } = await client.query<{ id: string; raw: Buffer; row: string }>("select id, raw, m::text as row from hl7v2.message m where control_id in ('RAW-1', '')")
+    await client.end()
+    expect(rows.length).toBeGreaterThanOrEqual(2)
+    for (const { raw, row } of rows) expect([raw.includes('Unreadable'), raw.includes('MSH'), row.includes('Unreadable')]).toEqual([false, false, false])
+    const kept = await Promise.all(rows.map(({ id }) => lab.call(getMessage, { id })))
+    expect(kept.find((message) => message.answer === answer)?.text).toContain('Unreadable')
+  })
+})
+
+describe('messages of others', () => {
+  test.skipIf(!existsSync(cases))('every message of the public collections is answered under its control id (shared/cases)', { timeout: 60_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'carespine-hl7-'))
+    try {
+      execFileSync('tar', ['-xzf', cases, '-C', folder])
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(hl7|out)$/.test(file))
+      const messages = files.flatMap((file) => {
+        const bytes = readFileSync(join(folder, file))
+        if (!file.endsWith('.out')) return [bytes]
+        return bytes.toString('latin1').split(/\n(?=MSH)/).slice(0, 150).map((text) => Buffer.from(text, 'latin1'))
+      })
+      expect(messages.length).toBeGreaterThan(77)
+      const wire = new Wire()
+      const counts: Record<string, number> = {}
+      for (const message of messages) {
+        const answer = await wire.send(message)
+        const header = message.toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/[\r\n]/)[0]?.split('|') ?? []
+        const said = /\rMSA\|(AA|AE|AR)\|([^\r|]*)/.exec(answer)
+        expect(said, answer).not.toBeNull()
+        if (header[0] === 'MSH' && answer.includes('MSH^1^1^') === false) expect(said?.[2]).toBe(header[9] ?? '')
+        counts[said?.[1] ?? ''] = (counts[said?.[1] ?? ''] ?? 0) + 1
+      }
+      expect(wire.isEmpty).toBe(true)
+      expect(counts.AA).toBeGreaterThan(20)
+      await hospital.settle()
+      const client = new pg.Client({ connectionString: hospital.databaseUrl })
+      await client.connect()
+      const { rows } = await client.query('select status, count(*)::int, (select count(*)::int from bus.dead_letter) as dead from hl7v2.message group by 1')
+      await client.end()
+      // Each was applied, or waits for a person with its reason, or was refused; none is stuck on the way.
+      expect(rows.map(({ status }) => status)).toEqual(expect.arrayContaining(['applied', 'rejected', 'unmatched']))
+      expect(rows.filter(({ status, dead }) => status === 'received' || dead > 0)).toEqual([])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  test.skipIf(!existsSync('/usr/bin/mllp_send'))('mllp_send of python-hl7 admits a patient (Debian package python3-hl7)', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'carespine-hl7-'))
+    try {
+      const file = join(folder, 'admission.hl7')
+      writeFileSync(file, `\x0b${adt('A01', 'PY-1', '7500', { family: 'Python', visit: 'V-7500' })}\x1c\r`)
+      const { execFile } = await import('node:child_process')
+      const said = await new Promise<string>((resolve, reject) =>
+        execFile('/usr/bin/mllp_send', ['-p', String(hospital.hospital.hl7Port), '-f', file, '127.0.0.1'], { timeout: 20_000 }, (error, out) => (error ? reject(error) : resolve(out))),
+      )
+      expect(said).toContain('MSA|AA|PY-1')
+      await hospital.settle()
+      expect(await patientNamed('Python')).toHaveLength(1)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})

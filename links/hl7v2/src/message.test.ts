@@ -1,0 +1,138 @@
+import { describe, expect, test } from 'vitest'
+import { decode, isoDate, isoTime, parseMessage, splitFrame } from './message.ts'
+
+const header = 'MSH|^~\\&|LAB|HOSPITAL|CARESPINE||20260301101500||ORU^R01|C-1|P|2.5.1'
+
+function obx5(value: string, charset = 'UNICODE UTF-8'): string {
+  return parseMessage(`${header}||||||${charset}\rOBX|1|TX|N^Note^L||${value}`)?.first('OBX')?.text(5) ?? 'no OBX'
+}
+
+describe('escape sequences', () => {
+  test.each([
+    ['a\\F\\b', 'a|b'],
+    ['a\\S\\b', 'a^b'],
+    ['a\\T\\b', 'a&b'],
+    ['a\\R\\b', 'a~b'],
+    ['a\\E\\b', 'a\\b'],
+    ['a\\E\\F\\E\\b', 'a\\F\\b'],
+    ['one\\.br\\two\\.sp2\\three', 'one\ntwo\n\nthree'],
+    ['\\X41\\\\X42\\', 'AB'],
+    ['\\X4142430D0A44\\', 'ABC\nD'],
+    ['\\H\\bold\\N\\ plain', 'bold plain'],
+    ['C:\\scans\\new', 'C:\\scans\\new'],
+    ['one backslash \\ alone', 'one backslash \\ alone'],
+    ['\\X4\\', '\\X4\\'],
+  ])('%s says %j', (written, meant) => {
+    expect(obx5(written)).toBe(meant)
+  })
+
+  test('hexadecimal bytes are of the message’s character set, one letter in two sequences included', () => {
+    expect(obx5('caf\\XE9\\', '8859/1')).toBe('café')
+    expect(obx5('\\XCD\\', '8859/6')).toBe('ح')
+    expect(obx5('\\XD8AD\\')).toBe('ح')
+    expect(obx5('\\XD8\\\\XAD\\')).toBe('ح')
+  })
+
+  test('characters that no text holds are left out', () => {
+    expect(obx5('a\\X00\\b\u0001c')).toBe('abc')
+  })
+})
+
+describe('fields', () => {
+  test('repetitions of a text are its lines, and nothing after a separator is lost', () => {
+    expect(obx5('first~second ^ still second & more')).toBe('first\nsecond ^ still second & more')
+  })
+
+  test('a component of each repetition is found', () => {
+    const pid = parseMessage(`${header}\rPID|1||100^^^CARESPINE^MR~784-1^^^GOV&1.2^NI`)?.first('PID')
+    expect([pid?.get(3, 1, 0), pid?.get(3, 4, 0), pid?.get(3, 1, 1), pid?.get(3, 4, 1)]).toEqual(['100', 'CARESPINE', '784-1', 'GOV'])
+  })
+
+  test('two quotation marks are HL7’s null and no text', () => {
+    expect(parseMessage(`${header}\rPID|1||""`)?.first('PID')?.get(3)).toBe('')
+  })
+
+  test('a sender’s own delimiters are used', () => {
+    const message = parseMessage('MSH$*-#@$LAB$$$$2026$$ORU*R01$C-1$P$2.5\rPID$1$$7***A@B')
+    expect([message?.type, message?.controlId, message?.first('PID')?.get(3, 4)]).toEqual(['ORU^R01', 'C-1', 'A'])
+  })
+
+  test('a line that is no segment continues the value before it', () => {
+    const message = parseMessage(`${header}\r\nOBX|1|TX|N||line one\nline two\r\nOBX|2|NM|K||4.1`)
+    expect(message?.all('OBX').map((obx) => obx.text(5))).toEqual(['line one\nline two', '4.1'])
+  })
+
+  test.each(['', 'PID|1', 'MSH', 'MSH|', 'MSHA^~\\&BCDEF', '{"resourceType":"Patient"}'])('%j is no message', (text) => {
+    expect(parseMessage(text)).toBeUndefined()
+  })
+})
+
+describe('character sets', () => {
+  const name = (bytes: Buffer) => {
+    const decoded = decode(bytes)
+    return 'text' in decoded ? parseMessage(decoded.text)?.first('PID')?.get(5) : decoded.fault
+  }
+  const message = (charset: string, family: Buffer) =>
+    Buffer.concat([Buffer.from(`${header}||||||${charset}\rPID|1||7||`), family, Buffer.from('^X\r')])
+  const arabic = Buffer.from([0xcd, 0xd1, 0xc8, 0xea])
+
+  test('UNICODE UTF-8, 8859/1, 8859/6 and ASCII are read', () => {
+    expect(name(message('UNICODE UTF-8', Buffer.from('حربي')))).toBe('حربي')
+    expect(name(message('8859/1', Buffer.from([0x4d, 0xfc, 0x6c])))).toBe('Mül')
+    expect(name(message('8859/6', arabic))).toBe('حربي')
+    expect(name(message('ASCII', Buffer.from('Harbi')))).toBe('Harbi')
+    expect(name(message('8859/6~UNICODE UTF-8', arabic))).toBe('حربي')
+  })
+
+  test('without MSH-18 UTF-8 is recognized, and other bytes are Latin-1', () => {
+    expect(name(message('', Buffer.from('حربي')))).toBe('حربي')
+    expect(name(message('', Buffer.from([0x4d, 0xfc, 0x6c])))).toBe('Mül')
+  })
+
+  test('an unknown set is refused, and so are bytes that are not of the set', () => {
+    expect(name(message('KLINGON', Buffer.from('x')))).toBe('unknown')
+    expect(name(message('ASCII', Buffer.from([0x4d, 0xfc])))).toBe('broken')
+    expect(name(message('UNICODE UTF-8', Buffer.from([0x4d, 0xfc])))).toBe('broken')
+    expect(name(message('8859/6', Buffer.from([0xa1])))).toBe('broken')
+  })
+
+  test('each message of a batch is separated by bytes and read in its own set', () => {
+    const bytes = Buffer.concat([
+      Buffer.from('\ufeffFHS|^~\\&|A\rBHS|^~\\&|A\r'),
+      message('8859/6', arabic),
+      message('UNICODE UTF-8', Buffer.from('حربي')),
+      Buffer.from('BTS|2\rFTS|1\r'),
+    ])
+    const { messages, batch, counted } = splitFrame(bytes)
+    expect([messages.map(name), batch, counted]).toEqual([['حربي', 'حربي'], 'file', 2])
+  })
+
+  test('a byte order mark does not hide the header', () => {
+    const { messages, batch } = splitFrame(Buffer.from(`\ufeff${header}\rPID|1||7||Harbi`))
+    expect([messages.map(name), batch]).toEqual([['Harbi'], 'none'])
+  })
+
+  test('messages that follow each other without a batch header are all there', () => {
+    expect(splitFrame(Buffer.from(`${header}\rPID|1\r${header}\rPID|1\r`))).toMatchObject({ batch: 'batch', messages: { length: 2 } })
+  })
+})
+
+describe('times', () => {
+  test.each([
+    ['20260301', '2026-02-28T21:00:00.000Z'],
+    ['2026030110', '2026-03-01T07:00:00.000Z'],
+    ['202603011015', '2026-03-01T07:15:00.000Z'],
+    ['20260301101530.1234', '2026-03-01T07:15:30.000Z'],
+    ['20260301101530+0000', '2026-03-01T10:15:30.000Z'],
+    ['20260301101530-0500', '2026-03-01T15:15:30.000Z'],
+    ['20260231', undefined],
+    ['20260301256000', undefined],
+    ['yesterday', undefined],
+  ])('%s at the hospital is %s', (written, iso) => {
+    expect(isoTime(written, '+03:00')).toBe(iso)
+  })
+
+  test('a birth date is a day that exists', () => {
+    expect([isoDate('19790411'), isoDate('19790411000000'), isoDate('19790231'), isoDate('1979')]).toEqual(['1979-04-11', '1979-04-11', undefined, undefined])
+  })
+})
