@@ -8,7 +8,9 @@ import { EncounterStarted, startEncounter } from './contract.ts'
 const ACT_CODE = 'http://terminology.hl7.org/CodeSystem/v3-ActCode'
 
 function draftEncounter(input: z.output<typeof startEncounter.input>, actor: Actor, start: string): Encounter {
-  const practitioners = input.practitioners ?? (actor.practitioner === undefined ? [] : [actor.practitioner])
+  // A clerk who starts a visit does not answer for it: results are not sent to the desk.
+  const answers = actor.practitioner !== undefined && actor.roles.includes('provider')
+  const practitioners = input.practitioners ?? (answers ? [actor.practitioner ?? ''] : [])
   return {
     resourceType: 'Encounter',
     status: 'in-progress',

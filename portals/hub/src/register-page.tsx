@@ -62,7 +62,7 @@ export function RegisterPage() {
           </SimpleGrid>
           <ErrorNote error={error ?? register.error} />
           {candidates.length > 0 && (
-            <Alert role="alert" color="orange.9" title={t('register.maybe')}>
+            <Alert role="alert" color="orange" title={t('register.maybe')}>
               <Stack gap="xs">
                 {candidates.map(({ patient, reasons }) => (
                   <Paper key={patient.id} p="sm">

@@ -33,6 +33,8 @@ export function VitalsForm({ encounterId, onDone }: { encounterId: string; onDon
                 label={words(display, displayArabic)}
                 suffix={` ${unitText(unit)}`}
                 hideControls
+                dir="ltr"
+                labelProps={{ dir: 'auto' }}
                 value={value ?? ''}
                 onChange={(next) => setVitals({ ...vitals, [name]: typeof next === 'number' ? next : undefined })}
                 error={wrong ? t('vitals.implausible', { low: plausible.low, high: plausible.high }) : undefined}

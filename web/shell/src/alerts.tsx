@@ -117,7 +117,7 @@ export function CriticalAlert() {
       {shown && text && (
         <Modal.Root opened onClose={() => setAside(new Set([...aside, shown.id]))} closeOnClickOutside={false} closeOnEscape={false} size="lg" radius="md" centered>
           <Modal.Overlay backgroundOpacity={0.6} blur={2} />
-          <Modal.Content>
+          <Modal.Content p={0}>
             <Modal.Header bg="red.9" c="white">
               <Group gap="sm" wrap="nowrap">
                 <IconAlertOctagon aria-hidden />

@@ -32,6 +32,7 @@ export const theme = createTheme({
     Table: { defaultProps: { verticalSpacing: 6, highlightOnHover: true } },
     Button: { defaultProps: { size: 'sm' } },
     Paper: { defaultProps: { withBorder: true, p: 'md' } },
-    Modal: { defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close / إغلاق' } } },
+    // Its content is a Paper, whose own padding would come on top.
+    Modal: { styles: { content: { padding: 0 } }, defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close / إغلاق' } } },
   },
 })
