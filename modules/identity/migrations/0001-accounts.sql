@@ -7,7 +7,8 @@ create table identity.branch (
   name text not null,
   name_arabic text not null,
   time_zone text not null,
-  created_at timestamptz not null default now()
+  -- of the insert, not of its transaction: the first branch stays the first
+  created_at timestamptz not null default clock_timestamp()
 );
 select store.unprotected('identity.branch', 'the list of branches itself');
 
