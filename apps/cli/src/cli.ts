@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { listDeadLetters, replayDeadLetters } from '@carespine/bus/dead-letters'
 import { rebuildChart } from '@carespine/chart/contract'
-import { addClient, listBranches } from '@carespine/identity/accounts'
+import { addClient, firstBranch, listBranches } from '@carespine/identity/accounts'
 import { PORTALS } from '@carespine/identity/contract'
 import { readConfig } from '@carespine/kit/config'
 import { createServices, registryOf } from '@carespine/kit/runtime'
@@ -100,9 +100,10 @@ async function runImport({ services }: Installation, args: readonly string[]): P
 async function createClient({ services }: Installation, args: readonly string[]): Promise<void> {
   const role = option(args, '--role')
   if (role === undefined || !['system', ...PORTALS].includes(role)) throw new Error(`Give --role: system, ${PORTALS.join(', ')}`)
-  const client = await services.transact(services.system('identity'), originOf('identity.create-client'), ({ tx }) =>
-    addClient(tx, { display: option(args, '--name') ?? `${role} client`, roles: [role] }),
-  )
+  const client = await services.transact(services.system('identity'), originOf('identity.create-client'), async ({ tx }) => {
+    await firstBranch(tx)
+    return await addClient(tx, { display: option(args, '--name') ?? `${role} client`, roles: [role] })
+  })
   say(`client_id:     ${client.client_id}\nclient_secret: ${client.client_secret}\nThe secret is shown this once.`)
 }
 

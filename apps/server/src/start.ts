@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { addSetupLink, listAccounts } from '@carespine/identity/accounts'
+import { addSetupLink, firstBranch, listAccounts } from '@carespine/identity/accounts'
 import { readConfig } from '@carespine/kit/config'
 import { startPostgres } from '@carespine/store/embedded-postgres'
 
@@ -114,9 +114,10 @@ async function main(): Promise<void> {
   say(`\n  ${hospital.url}\n`)
   const { services } = hospital
   const origin = { correlationId: 'setup-link', action: 'identity.setup-link', module: 'identity' }
-  const link = await services.transact(services.system('identity'), origin, async ({ tx, now }) =>
-    (await listAccounts(tx)).length === 0 ? await addSetupLink(tx, now) : undefined,
-  )
+  const link = await services.transact(services.system('identity'), origin, async ({ tx, now }) => {
+    await firstBranch(tx)
+    return (await listAccounts(tx)).length === 0 ? await addSetupLink(tx, now) : undefined
+  })
   if (link !== undefined) say(`  Set up the first administrator, once, within a day: ${hospital.url}/setup#${link}\n`)
 }
 

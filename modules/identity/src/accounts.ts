@@ -132,6 +132,12 @@ export async function listBranches(view: ReadView): Promise<Branch[]> {
   return await view.sql<Branch>('select id::text, code, name, name_arabic as "nameArabic" from identity.branch order by created_at, code')
 }
 
+/** The branch that an installation begins with; made when there is none, with a name that set-up may change. */
+export async function firstBranch(tx: Transaction): Promise<string> {
+  const [known] = await listBranches(tx)
+  return known?.id ?? (await addBranch(tx, { code: 'MAIN', name: 'Main hospital', nameArabic: 'المستشفى الرئيسي' }))
+}
+
 /** Makes a confidential client. The secret is random and long, so a plain hash of it keeps it. */
 export async function addClient(
   tx: Transaction,

@@ -5,7 +5,7 @@ import type { Actor, Transaction } from '@carespine/store/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import {
   type Account,
-  addBranch,
+  firstBranch,
   addUser,
   clientActor,
   digest,
@@ -118,7 +118,8 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
         [digest(input.token), services.now()],
       )
       if (used.length === 0) refuse('IDENTITY_SETUP_INVALID')
-      const branch = await addBranch(tx, { code: 'MAIN', name: input.branchName, nameArabic: input.branchNameArabic })
+      const branch = await firstBranch(tx)
+      await tx.sql('update identity.branch set name = $2, name_arabic = $3 where id = $1', [branch, input.branchName, input.branchNameArabic])
       await services.store.keyring.ensure(branch)
       await addUser(tx, {
         email: input.email,
