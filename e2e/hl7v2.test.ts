@@ -28,7 +28,10 @@ beforeAll(async () => {
   provider = await hospital.signIn('provider')
   lab = await hospital.signIn('lab')
 })
-afterEach(() => open.forEach((wire) => wire.socket.destroy()))
+afterEach(() => {
+  for (const wire of open) wire.socket.destroy()
+  open.clear()
+})
 afterAll(() => hospital?.close())
 
 /** A bare connection: bytes out, answers in. */
@@ -122,7 +125,7 @@ describe('the wire', () => {
     expect([(await patientNamed('Cutoff')).length, (await patientNamed('Whole')).length]).toEqual([0, 1])
     const gone = new Wire()
     gone.write(`\x0b${adt('A01', 'CUT-3', '7004', { family: 'Vanished' })}`)
-    await new Promise((resolve) => gone.socket.end(resolve))
+    await new Promise<void>((resolve) => gone.socket.end(resolve))
     expect(await wire.send(adt('A08', 'CUT-4', '7003', { family: 'Whole' }))).toContain('\rMSA|AA|CUT-4\r')
     await hospital.settle()
     expect(await patientNamed('Vanished')).toEqual([])

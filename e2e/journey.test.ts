@@ -168,7 +168,7 @@ describe.each(['en', 'ar'] as const)('a blood count from the desk to the live al
 
     const phone = await signIn('provider', { width: 390, height: 844 })
     await look(phone, 'provider-phone')
-    expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+    expect(await phone.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390)
     await phone.context().close()
     expect({ faults, broken }).toEqual({ faults: [], broken: [] })
   })

@@ -115,7 +115,9 @@ export async function startTestHospital(): Promise<TestHospital> {
       async listen() {
         const events: { name: string; data: never; at: number }[] = []
         const socket = io(hospital.url, { auth: { token }, transports: ['websocket'], reconnection: false })
-        socket.onAny((name: string, data: never) => events.push({ name, data, at: performance.now() }))
+        socket.onAny((name: string, data) => {
+          events.push({ name, data: data as never, at: performance.now() })
+        })
         await new Promise<void>((resolve, reject) => {
           socket.on('connect', resolve)
           socket.on('connect_error', reject)

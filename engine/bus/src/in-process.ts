@@ -36,6 +36,8 @@ export class InProcessBus implements Bus {
   readonly #consumers = new Map<string, Consumer>()
   readonly #busy = new Set<string>()
   readonly #running = new Set<Promise<void>>()
+  /** Ended since the last look for due deliveries began: that look may still see them. */
+  readonly #ended = new Set<string>()
   #lock: Session | undefined
   #closed = false
   #woken = false
@@ -100,12 +102,15 @@ export class InProcessBus implements Bus {
       return Promise.resolve()
     }
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      this.#signal = () => {
+      // Taken away at once: a wake that comes while nothing rests must be remembered, not answered by the last rest.
+      const rise = (): void => {
+        this.#signal = () => undefined
         this.#woken = false
         clearTimeout(timer)
         resolve()
       }
+      const timer = setTimeout(rise, milliseconds)
+      this.#signal = rise
     })
   }
 
@@ -149,6 +154,7 @@ export class InProcessBus implements Bus {
   // those behind it.
   async #dispatch(): Promise<boolean> {
     if (this.#busy.size >= AT_ONCE) return false
+    this.#ended.clear()
     const due = await this.#options.database.query<Delivery>(everywhere, {
       name: 'due',
       text:
@@ -162,11 +168,13 @@ export class InProcessBus implements Bus {
     let started = false
     for (const delivery of due) {
       const lane = `${delivery.consumer}/${delivery.key ?? delivery.sequence}`
-      if (this.#busy.has(lane) || this.#busy.size >= AT_ONCE) continue
+      const name = `${delivery.consumer}/${delivery.sequence}`
+      if (this.#busy.has(lane) || this.#ended.has(name) || this.#busy.size >= AT_ONCE) continue
       this.#busy.add(lane)
       started = true
       const run = this.#deliver(delivery).finally(() => {
         this.#busy.delete(lane)
+        this.#ended.add(name)
         this.#running.delete(run)
         this.wake()
       })

@@ -14,16 +14,25 @@ export function spanOf(text: string): Span | undefined {
   const match = PARTS.exec(text)
   if (!match) return undefined
   const [, year, month, day, hour, minute, second, fraction, zone] = match
+  if (year === '0000' || Number(month ?? 1) > 12 || Number(day ?? 1) > 31 || month === '00' || day === '00') return undefined
   if (hour === undefined) {
-    const low = Date.UTC(Number(year), Number(month ?? 1) - 1, Number(day ?? 1))
-    const next = day !== undefined ? low + 86_400_000 : Date.UTC(Number(year), month === undefined ? 12 : Number(month), 1)
-    return Number.isFinite(low) ? { low, high: next - 1 } : undefined
+    const low = midnight(Number(year), Number(month ?? 1) - 1, Number(day ?? 1))
+    if (day !== undefined && new Date(low).getUTCDate() !== Number(day)) return undefined
+    const next = day !== undefined ? low + 86_400_000 : midnight(Number(year), month === undefined ? 12 : Number(month), 1)
+    return { low, high: next - 1 }
   }
   const low = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second ?? '00'}.${(fraction ?? '0').slice(0, 3)}${zone ?? 'Z'}`)
   if (!Number.isFinite(low)) return undefined
-  return { low, high: low + (fraction !== undefined ? 0 : second !== undefined ? 999 : 59_999) }
+  const within = (time: number): number => Math.min(END, Math.max(BEGINNING, time))
+  return { low: within(low), high: within(low + (fraction !== undefined ? 0 : second !== undefined ? 999 : 59_999)) }
 }
 
+// Date.UTC takes the years 0 to 99 for 1900 to 1999.
+function midnight(year: number, month: number, day: number): number {
+  return new Date(0).setUTCFullYear(year, month, day)
+}
+
+// Years 1 to 9999 in UTC: what both FHIR and PostgreSQL can say without a sign.
 const BEGINNING = -62_135_596_800_000
 const END = 253_402_300_799_999
 

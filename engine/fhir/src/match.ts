@@ -29,14 +29,15 @@ export function compareSpans(value: Span, comparator: Comparator, asked: Span): 
   }
 }
 
-/** What a number in a search covers: as precise as it is written, `5.4` is 5.35 up to 5.45; `ap` a tenth each way. */
+/** What a number in a search covers: as precise as it is written, `5.4` is 5.35 up to but not 5.45; `ap` a tenth each way. */
 export function askedNumber(text: string, comparator: Comparator, factor = 1): Span {
   const value = Number(text)
   const decimals = /\.(\d+)/.exec(text)?.[1]?.length ?? 0
-  const half = comparator === 'ap' ? Math.abs(value) * 0.1 : comparator === 'eq' || comparator === 'ne' ? 0.5 * 10 ** -decimals : 0
-  // A hair more than half a digit, against binary rounding of the unit's factor.
+  const isRange = comparator === 'eq' || comparator === 'ne'
+  const half = comparator === 'ap' ? Math.abs(value) * 0.1 : isRange ? 0.5 * 10 ** -decimals : 0
+  // Against binary rounding of the unit's factor.
   const hair = Math.abs(value) * 1e-9
-  return { low: (value - half - hair) * factor, high: (value + half + hair) * factor }
+  return { low: (value - half - hair) * factor, high: (value + half + (isRange ? -hair : hair)) * factor }
 }
 
 /**

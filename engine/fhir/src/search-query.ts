@@ -39,6 +39,11 @@ export interface SearchQuery {
 
 const DEFAULT_COUNT = 20
 const MAX_COUNT = 1000
+/** More than anybody means; each costs the database a condition. */
+const MAX_PARAMETERS = 200
+const MAX_SORTS = 8
+const MAX_VALUES = 1000
+const MAX_RANGES = 50
 const COMPARATOR = /^(eq|ne|gt|ge|lt|le|sa|eb|ap)(?=[\d.+-])/
 const IGNORED = new Set(['_format', '_pretty', '_elements'])
 
@@ -82,9 +87,16 @@ export function parseSearch(
     countOnly: false,
   }
 
+  let given = 0
   for (const [name, text] of parameters) {
+    given += 1
+    if (given > MAX_PARAMETERS) {
+      fault('parameters', 'too-costly', `give at most ${MAX_PARAMETERS}.`)
+      break
+    }
     if (text === '' || IGNORED.has(name)) continue
-    if (text.includes('\0')) {
+    // A cursor is looked at by whoever made it.
+    if (name !== '_cursor' && text.includes('\0')) {
       fault(name, 'value', 'the value holds a NUL character.')
       continue
     }
@@ -110,6 +122,10 @@ export function parseSearch(
         else if (text !== 'false') fault(name, 'not-supported', 'only count and false are supported.')
         continue
       case '_sort':
+        if (text.split(',').length > MAX_SORTS) {
+          fault(name, 'too-costly', `sort by at most ${MAX_SORTS} parameters.`)
+          continue
+        }
         query.sort = text.split(',').flatMap((part): SearchQuery['sort'][number][] => {
           const descending = part.startsWith('-')
           const code = descending ? part.slice(1) : part
@@ -164,6 +180,12 @@ function splitAt(text: string, separator: ',' | '|'): string[] {
   return [...parts, part]
 }
 
+/** A token to search for, exact whatever it holds: `,`, `|` and `\` of FHIR's search syntax are escaped in both parts. */
+export function tokenOf(system: string, value: string): string {
+  const literal = (text: string): string => text.replace(/[\\,|$]/g, '\\$&')
+  return `${literal(system)}|${literal(value)}`
+}
+
 /** `system|code` of a token value: system undefined when none was asked for, '' when it must be absent. */
 export function splitToken(text: string): { system?: string; code: string } {
   const parts = splitAt(text, '|')
@@ -180,18 +202,18 @@ function readFilter(parameter: SearchParameterDefinition, modifier: string | und
   const isType = parameter.type === 'reference' && modifier !== undefined && isResourceType(modifier)
   if (modifier !== undefined && !isType && !modifiers[parameter.type]?.includes(modifier)) {
     return `the modifier is not supported here; ${parameter.type} parameters take ${modifiers[parameter.type]?.join(', ')}.`
-/** A token to search for, exact whatever it holds: `,`, `|` and `\` of FHIR's search syntax are escaped in both parts. */
-export function tokenOf(system: string, value: string): string {
-  const literal = (text: string): string => text.replace(/[\\,|$]/g, '\\$&')
-  return `${literal(system)}|${literal(value)}`
-}
-
   }
   if (modifier === 'missing' && text !== 'true' && text !== 'false') return ':missing takes true or false.'
   const ordered = parameter.type === 'date' || parameter.type === 'number' || parameter.type === 'quantity'
-  const values = splitAt(text, ',').map((part) => {
+  const parts = splitAt(text, ',')
+  // Split again at `|` later, which takes the backslashes away.
+  const hasParts = parameter.type === 'token' || parameter.type === 'quantity' || modifier === 'identifier'
+  const most = ordered ? MAX_RANGES : MAX_VALUES
+  if (parts.length > most) return `give at most ${most} values.`
+  const values = parts.map((part) => {
     const comparator = ordered ? COMPARATOR.exec(part)?.[1] : undefined
-    return { comparator: (comparator ?? 'eq') as Comparator, text: comparator ? part.slice(2) : part }
+    const value = comparator ? part.slice(2) : part
+    return { comparator: (comparator ?? 'eq') as Comparator, text: hasParts ? value : value.replace(/\\(.)/gs, '$1') }
   })
   if (modifier !== 'missing') {
     for (const value of values) {

@@ -54,7 +54,8 @@ function planOf(path: string): Plan | undefined {
   for (const [name, element] of Object.entries(elements)) {
     const names = element.x ? element.t.map((type) => name + type[0]?.toUpperCase() + type.slice(1)) : [name]
     names.forEach((property, at) => {
-      const type = element.t[at] ?? 'string'
+      // The definitions give every id as a FHIRPath string; that of a resource is narrower (R4 Resource.id).
+      const type = name === 'id' && isResourceType(path) ? 'id' : (element.t[at] ?? 'string')
       const primitive = primitives.get(type)
       const codes = element.b ? codeSetOf(element.b) : undefined
       properties.set(property, { name: property, element, type, ...(primitive ? { primitive } : {}), ...(codes ? { codes } : {}) })

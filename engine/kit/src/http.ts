@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Counter, Histogram, Registry as Metrics } from '
 import { actionPath, type RefusalDefinition, z } from './contract.ts'
 import { allows } from './permission.ts'
 import { registerApiDocs } from './api-docs.ts'
+import { readJsonBodies } from './json-body.ts'
 import type { createServices, Registry } from './runtime.ts'
 import type { Authenticator } from './services.ts'
 
@@ -45,6 +46,7 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
   // Input is checked by the actions' own schemas; what routes declare here is for the API description.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  readJsonBodies(app, ['application/json'])
   app.decorateRequest('actor')
   app.decorateRequest('origin')
 
@@ -138,7 +140,7 @@ function deriveRoute(api: FastifyInstance, services: Running, module: string, na
       const key = request.headers['idempotency-key']
       const idempotency =
         isCommand && typeof key === 'string' && key.length > 0
-          ? { idempotency: { key: key.slice(0, 200), request: JSON.stringify(request.body ?? {}) } }
+          ? { idempotency: { key, request: JSON.stringify(request.body ?? {}) } }
           : {}
       return (await services.performFor(name, request.body, request.actor, origin, idempotency)) ?? {}
     },

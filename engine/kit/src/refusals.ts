@@ -4,6 +4,7 @@ import type { RefusalDefinition } from './contract.ts'
 export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
   INPUT_INVALID: { status: 400, message: 'The input has faults. Correct the fields named in the details.' },
   INPUT_MALFORMED: { status: 400, message: 'The body is not valid JSON. Send a JSON object.' },
+  INPUT_TOO_DEEP: { status: 400, message: 'The body is nested too deeply. Send flatter JSON.' },
   INPUT_TOO_LARGE: { status: 400, message: 'The body is larger than this address takes. Send less at once.' },
   INPUT_TYPE_UNSUPPORTED: { status: 400, message: 'The Content-Type is not supported here. Send application/json.' },
   SIGN_IN_NEEDED: { status: 401, message: 'Sign in, and send the access token as `Authorization: Bearer …`.' },
@@ -23,7 +24,7 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
     message: 'This record belongs to a workflow. Use the operation named in the details instead of a direct write.',
   },
   IDEMPOTENCY_KEY_REUSED: {
-    status: 422,
+    status: 409,
     message: 'This Idempotency-Key was used for another request. Use a new key for each request.',
   },
   SEARCH_TOO_WIDE: { status: 422, message: 'The search looks at too many records. Add a patient, a code or a date.' },

@@ -70,7 +70,8 @@ async function prepare(client: pg.Client): Promise<void> {
       checksum text not null,
       applied_at timestamptz not null default now(),
       primary key (set, file)
-    )`)
+    );
+    comment on table migration is 'No branch: which files were applied; the server itself may not touch it'`)
 }
 
 async function apply(client: pg.Client, set: string, file: string, sql: string, checksum: string): Promise<void> {

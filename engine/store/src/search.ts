@@ -60,7 +60,7 @@ export async function runSearch(query: SearchQuery, runtime: SearchRuntime): Pro
 
   const rows: Page['rows'] = []
   const keys: SortedRow[] = []
-  let cursor = query.cursor === undefined ? undefined : readCursor(query.cursor, build.sortCount)
+  let cursor = query.cursor === undefined ? undefined : readCursor(query.cursor, build.sortCasts)
   let looked = 0
   for (;;) {
     const limit = coarse.length === 0 ? query.count + 1 : Math.max(200, query.count * 4)
@@ -108,19 +108,23 @@ function writeCursor(key: Key): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
-function readCursor(text: string, sortCount: number): Key {
+function readCursor(text: string, casts: readonly string[]): Key {
   try {
     const key: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
     const isKey =
       Array.isArray(key) &&
-      key.length === sortCount + 1 &&
-      /^[0-9a-f-]{36}$/.test(String(key.at(-1))) &&
-      key.every((part) => part === null || typeof part === 'number' || /^[\dTZ:.a-f+-]{4,40}$/i.test(String(part)))
+      key.length === casts.length + 1 &&
+      /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(String(key.at(-1))) &&
+      casts.every((cast, at) => key[at] === null || (cast === 'float8' ? typeof key[at] === 'number' : isTime(key[at])))
     if (isKey) return key as Key
   } catch {
     // Falls through to the refusal.
   }
   return refuse('SEARCH_CURSOR_INVALID')
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(value) && spanOf(value) !== undefined
 }
 
 class StatementBuilder {
@@ -143,8 +147,8 @@ class StatementBuilder {
       })
   }
 
-  get sortCount(): number {
-    return this.#sorts.length
+  get sortCasts(): readonly string[] {
+    return this.#sorts.map(({ cast }) => cast)
   }
 
   keyOf(row: SortedRow): Key {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { encounterReferenceOf, isSharedType, patientReferenceOf } from '@carespine/fhir/compartments'
+import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
 import { idKey, indexEntries } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
-import { parseSearch } from '@carespine/fhir/search-query'
 import { validate } from '@carespine/fhir/validate'
 import type { AuditEntry } from './audit.ts'
 import { commitStatement, emptyPlan, moveClock, type Plan } from './commit.ts'
@@ -22,6 +22,7 @@ import {
 import type { Scope, Session } from './database.ts'
 import type { StoredRow } from './read-records.ts'
 import { refuse } from './refusal.ts'
+import { searchOf } from './search-input.ts'
 import { type Store, storeRefusal } from './store.ts'
 
 /** Module name of an import; no route carries it. */
@@ -89,7 +90,7 @@ export class UnitOfWork implements Transaction {
     const known = await this.#current(type, id)
     if (!known || known.row.deleted) return undefined
     this.#holdUnchanged(type, known.row)
-    return JSON.parse(known.body.toString()) as Stored<ResourceOf<T>>
+    return readJson(known.body.toString()) as Stored<ResourceOf<T>>
   }
 
   async read<T extends ResourceType>(type: T, id: string): Promise<Stored<ResourceOf<T>>> {
@@ -137,11 +138,7 @@ export class UnitOfWork implements Transaction {
     type: T,
     input: SearchInput,
   ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }> {
-    const parameters = Object.entries(input).flatMap(([name, value]) =>
-      (typeof value === 'string' ? [value] : value).map((one): [string, string] => [name, one]),
-    )
-    const { query, issues } = parseSearch(type, parameters)
-    if (!query) throw new Error(`Search of ${type}: ${issues.map((issue) => issue.diagnostics).join(' ')}`)
+    const query = searchOf(type, input)
     const page = await this.#store.search(this.scope, query, this.#opening && (await this.#opening))
     const patients = [...new Set(page.rows.flatMap(({ row }) => row.patient ?? []))]
     if (patients.length > 0) {
@@ -153,7 +150,7 @@ export class UnitOfWork implements Transaction {
     for (const { row, body } of page.rows) this.#known.set(`${type}/${row.id}`, { row, body })
     const { next, total } = page
     return {
-      resources: page.rows.map(({ body }) => JSON.parse(body.toString()) as Stored<ResourceOf<T>>),
+      resources: page.rows.map(({ body }) => readJson(body.toString()) as Stored<ResourceOf<T>>),
       ...(next === undefined ? {} : { next }),
       ...(total === undefined ? {} : { total }),
     }
@@ -256,13 +253,13 @@ export class UnitOfWork implements Transaction {
 
   emit<D>(type: EventType<D>, data: D, about: EventAbout): void {
     const patient = about.patient ?? (about.resource && patientReferenceOf(about.resource))
+    const lane = about.lane ?? patient
     const { kind, id, display } = this.actor
     this.#envelopes.push({
       envelope: {
         id: randomUUID(),
         type: type.type,
         at: this.now.toISOString(),
-    const lane = about.lane ?? patient
         actor: { kind, id, display },
         ...(this.actor.portal === undefined ? {} : { portal: this.actor.portal }),
         branch: about.branch ?? this.actor.branch,
@@ -359,7 +356,7 @@ export class UnitOfWork implements Transaction {
       owner,
       facts: facts.map((fact) => this.#store.keyring.hash(fact)),
       columns,
-      body: this.#store.keyring.seal(branch, Buffer.from(JSON.stringify(resource)), `${type}/${key}/${version}`),
+      body: this.#store.keyring.seal(branch, Buffer.from(writeJson(resource)), `${type}/${key}/${version}`),
     })
     writes.set(type, ofType)
     // The new version's own check covers the old one's.

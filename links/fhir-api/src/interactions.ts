@@ -247,6 +247,10 @@ export async function everything(services: Services, caller: Caller, id: string,
 /** A resource as it came in, without what only the server sets. */
 export function withoutServerMeta<R extends Resource>(resource: R): R {
   if (resource.meta === undefined) return resource
+  if (typeof resource.meta !== 'object' || resource.meta === null || Array.isArray(resource.meta)) {
+    const expression = `${resource.resourceType}.meta`
+    refuse('RECORD_INVALID', { issues: [{ severity: 'error', code: 'structure', expression, diagnostics: 'The value must be a JSON object (Meta).' }] })
+  }
   const { versionId: _version, lastUpdated: _updated, ...meta } = resource.meta
   const { meta: _meta, ...rest } = resource
   return (Object.keys(meta).length > 0 ? { ...rest, meta } : rest) as R

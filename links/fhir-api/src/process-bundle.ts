@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isResourceType } from '@carespine/fhir/definitions'
+import { withDigitsOf } from '@carespine/fhir/decimal-digits'
+import { parseSearch } from '@carespine/fhir/search-query'
 import type { Bundle, BundleEntry, Resource, ResourceType, Stored } from '@carespine/fhir/resource'
 import { Refusal, refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
@@ -27,12 +29,13 @@ export async function processBundle(services: Services, caller: Caller, bundle: 
     refuse('BUNDLE_INVALID', { issues: [fault('Bundle.type', 'The type must be transaction or batch.')] })
   }
   const entries = bundle.entry ?? []
+  if (!Array.isArray(entries)) refuse('BUNDLE_INVALID', { issues: [fault('Bundle.entry', 'This element repeats: send an array.')] })
   if (entries.length > MAX_ENTRIES) {
     refuse('BUNDLE_INVALID', { issues: [fault('Bundle.entry', `At most ${MAX_ENTRIES} entries at once.`)] })
   }
   if (bundle.type === 'transaction') {
     const entry = await services.transact(caller.actor, caller.origin, ({ tx }) => runTogether(tx, caller, entries))
-    return { resourceType: 'Bundle', type: 'transaction-response', entry }
+    return answerOf('transaction-response', entry)
   }
   const answered: BundleEntry[] = []
   for (const [at, one] of entries.entries()) {
@@ -45,7 +48,13 @@ export async function processBundle(services: Services, caller: Caller, bundle: 
       answered.push({ response: { status: String(known.status), outcome: known.body } })
     }
   }
-  return { resourceType: 'Bundle', type: 'batch-response', entry: answered }
+  return answerOf('batch-response', answered)
+}
+
+function answerOf(type: 'transaction-response' | 'batch-response', entry: BundleEntry[]): Bundle {
+  const bundle: Bundle = { resourceType: 'Bundle', type, entry }
+  for (const { resource } of entry) if (resource) withDigitsOf(bundle, resource)
+  return bundle
 }
 
 export const bundleRefusals = {
@@ -60,11 +69,16 @@ function fault(expression: string, diagnostics: string): object {
 
 function readStep(entry: BundleEntry, at: number): Step {
   const where = `Bundle.entry[${at}]`
-  const { request, resource } = entry
-  if (!request) return refuse('BUNDLE_INVALID', { issues: [fault(`${where}.request`, 'Each entry needs a request.')] })
+  const { request, resource } = entry ?? {}
+  if (typeof request !== 'object' || request === null) return refuse('BUNDLE_INVALID', { issues: [fault(`${where}.request`, 'Each entry needs a request.')] })
   const { method } = request
   if (method !== 'POST' && method !== 'PUT' && method !== 'DELETE' && method !== 'GET') {
     return refuse('BUNDLE_INVALID', { issues: [fault(`${where}.request.method`, 'GET, POST, PUT and DELETE are supported.')] })
+  }
+  for (const name of ['url', 'ifMatch', 'ifNoneExist'] as const) {
+    if (request[name] !== undefined && typeof request[name] !== 'string') {
+      return refuse('BUNDLE_INVALID', { issues: [fault(`${where}.request.${name}`, 'The value must be a text.')] })
+    }
   }
   const [type = '', id] = (request.url ?? '').split('?')[0]?.split('/') ?? []
   if (!isResourceType(type)) {
@@ -177,7 +191,11 @@ function answerFor(stored: Stored<Resource>, status: '200' | '201'): BundleEntry
 }
 
 async function matchOf(tx: Transaction, type: ResourceType, condition: string): Promise<Stored<Resource> | undefined> {
-  const search = Object.fromEntries(new URLSearchParams(condition))
+  const given = [...new URLSearchParams(condition)]
+  const { query, issues } = parseSearch(type, given)
+  if (!query) return refuse('BUNDLE_INVALID', { issues })
+  const search: Record<string, string[]> = {}
+  for (const [name, value] of given) search[name] = [...(search[name] ?? []), value]
   const found = await tx.search(type, { ...search, _count: '2' })
   if (found.length > 1) refuse('CONDITION_NOT_UNIQUE', { resourceType: type })
   return found[0] as Stored<Resource> | undefined
@@ -203,7 +221,7 @@ function* referencesIn(value: unknown): Generator<string> {
 
 function withReferences<R>(resource: R, resolve: (reference: string) => string | undefined, at: number): R {
   const walk = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(walk)
+    if (Array.isArray(value)) return withDigitsOf(value.map(walk), value)
     if (typeof value !== 'object' || value === null) return value
     const copy: Record<string, unknown> = {}
     for (const [name, inner] of Object.entries(value)) {
@@ -217,7 +235,7 @@ function withReferences<R>(resource: R, resolve: (reference: string) => string |
         copy[name] = target ?? inner
       } else copy[name] = walk(inner)
     }
-    return copy
+    return withDigitsOf(copy, value)
   }
   return walk(resource) as R
 }

@@ -1,7 +1,9 @@
 import { isResourceType } from '@carespine/fhir/definitions'
+import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
 import { validate } from '@carespine/fhir/validate'
 import type { Bundle, Resource, ResourceType, Stored } from '@carespine/fhir/resource'
 import { Refusal, refuse } from '@carespine/kit/module'
+import { readJsonBodies } from '@carespine/kit/json-body'
 import { engineRefusals } from '@carespine/kit/refusals'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -10,6 +12,7 @@ import { capabilityStatement } from './capability-statement.ts'
 import { type Caller, everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, searchResources, type Served } from './interactions.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
 
+const FORM = 'application/x-www-form-urlencoded'
 const BUNDLE_LIMIT = 64 * 1024 * 1024
 
 export const refusals = {
@@ -33,9 +36,8 @@ interface Params {
 /** The FHIR R4 REST API at `/fhir/R4`. */
 export async function fhirRoutes(app: FastifyInstance, services: Services): Promise<void> {
   await app.register(async (fhir) => {
-    const parse = fhir.getDefaultJsonParser('error', 'error')
-    fhir.addContentTypeParser(['application/fhir+json', 'text/json'], { parseAs: 'string' }, parse)
-    fhir.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    readJsonBodies(fhir, ['application/json', 'application/fhir+json', 'text/json'], readJson)
+    fhir.addContentTypeParser(FORM, { parseAs: 'string' }, (_request, body, done) =>
       done(null, [...new URLSearchParams(body as string)]),
     )
     fhir.setErrorHandler(async (error, request, reply) => {
@@ -55,14 +57,13 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       const bundle = request.body as Bundle
       if (bundle?.resourceType !== 'Bundle') refuse('FHIR_TYPE_MISMATCH')
       const answer = await processBundle(services, callerOf(request, 'fhir.bundle'), bundle)
-      return send(reply, Buffer.from(JSON.stringify(answer)))
+      return send(reply, Buffer.from(writeJson(answer)))
     })
     fhir.get<{ Params: Params }>('/:type', signedIn, async (request, reply) =>
       send(reply, await searchResources(services, callerOf(request, 'fhir.search'), typeOf(request), queryOf(request), baseOf(request))),
     )
     fhir.post<{ Params: Params }>('/:type/_search', signedIn, async (request, reply) => {
-      const body = Array.isArray(request.body) ? (request.body as [string, string][]) : []
-      const parameters = [...queryOf(request), ...body]
+      const parameters = [...queryOf(request), ...formOf(request)]
       return send(reply, await searchResources(services, callerOf(request, 'fhir.search'), typeOf(request), parameters, baseOf(request)))
     })
     fhir.post<{ Params: Params }>('/:type', { ...signedIn, bodyLimit: BUNDLE_LIMIT }, async (request, reply) => {
@@ -150,6 +151,11 @@ function queryOf(request: FastifyRequest): [string, string][] {
   return at < 0 ? [] : [...new URLSearchParams(request.url.slice(at + 1))]
 }
 
+function formOf({ body, headers }: FastifyRequest): [string, string][] {
+  if (body === undefined || body === null) return []
+  return headers['content-type']?.startsWith(FORM) ? (body as [string, string][]) : refuse('INPUT_TYPE_UNSUPPORTED')
+}
+
 function resourceOf(request: FastifyRequest, type: ResourceType): Resource {
   const body = request.body as Resource | undefined
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return refuse('INPUT_MALFORMED')
@@ -181,5 +187,5 @@ function sendStored(reply: FastifyReply, request: FastifyRequest, stored: Stored
     .header('etag', `W/"${meta.versionId}"`)
     .header('last-modified', new Date(meta.lastUpdated).toUTCString())
   if (request.headers.prefer === 'return=minimal') return reply.send()
-  return send(reply, Buffer.from(JSON.stringify(stored)))
+  return send(reply, Buffer.from(writeJson(stored)))
 }

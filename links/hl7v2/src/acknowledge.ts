@@ -29,7 +29,7 @@ const escapes: Readonly<Record<string, string>> = { '\\': '\\E\\', '|': '\\F\\',
 
 /** A value as text of a field under the delimiters `|^~\&`; a line break would begin another segment. */
 export function escapeText(text: string): string {
-  return text.replace(/[\\|^~&\u0000-\u001f\u007f]/g, (letter) => escapes[letter] ?? `\\X${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}\\`)
+  return text.replace(/[\\|^~&\p{Cc}]/gu, (letter) => escapes[letter] ?? `\\X${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}\\`)
 }
 
 function timestamp(now: Date): string {
@@ -39,10 +39,10 @@ function timestamp(now: Date): string {
 /** What the sender wrote in a field of MSH, so that it finds its own words again. */
 function echo(message: Message | undefined, field: number): string {
   if (!message) return ''
-  const { field: separator, component, repetition, escape, subcomponent } = message.delimiters
-  const usual = `${separator}${component}${repetition}${escape}${subcomponent}` === '|^~\\&'
+  const { field: separator, component, repetition, escaping, subcomponent } = message.delimiters
+  const usual = `${separator}${component}${repetition}${escaping}${subcomponent}` === '|^~\\&'
   const raw = message.header.raw(field)
-  return usual && !/[\u0000-\u001f\u007f]/.test(raw) ? raw : escapeText(message.header.whole(field))
+  return usual && !/\p{Cc}/u.test(raw) ? raw : escapeText(message.header.whole(field))
 }
 
 /** The answer to a message: MSH, MSA, and an ERR for each fault in the form of the sender's version. */

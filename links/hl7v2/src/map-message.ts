@@ -270,7 +270,7 @@ function itemOf(obx: Segment, sequence: number, faults: Fault[]): ResultGroup['i
     return undefined
   }
   const type = obx.get(2)
-  const text = valueOf(obx, type)
+  const text = resultText(obx, type)
   const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)
   if (text.length > 500) {
     faults.push(fault('AE', 'OBX', 5, '102', 'A value is at most 500 characters long.', sequence))
@@ -291,7 +291,7 @@ function itemOf(obx: Segment, sequence: number, faults: Fault[]): ResultGroup['i
 }
 
 // Every repetition counts: text comes in several, one a line.
-function valueOf(obx: Segment, type: string): string {
+function resultText(obx: Segment, type: string): string {
   const each = (read: (at: number) => string) => obx.repetitions(5).map((_text, at) => read(at)).filter(Boolean).join('\n')
   switch (type) {
     case 'SN':

@@ -6,7 +6,7 @@ export interface Delimiters {
   field: string
   component: string
   repetition: string
-  escape: string
+  escaping: string
   subcomponent: string
   /** What iconv calls the character set of MSH-18, for `\Xdd..\`. */
   encoding: string
@@ -36,7 +36,7 @@ export class Segment {
     if (this.name === 'MSH' && field <= 2) return this.#fields[field] ?? ''
     const part = this.repetitions(field)[repetition]?.split(this.#delimiters.component)[component - 1] ?? ''
     const first = part.split(this.#delimiters.subcomponent)[0] ?? ''
-    return first === '""' ? '' : unescape(first, this.#delimiters).trim()
+    return first === '""' ? '' : unescaped(first, this.#delimiters).trim()
   }
 
   /** A field as it came. */
@@ -46,35 +46,35 @@ export class Segment {
 
   /** A field that neither repeats nor has components, unescaped, whatever its sender put into it. */
   whole(field: number): string {
-    return unescape(this.raw(field), this.#delimiters).trim()
+    return unescaped(this.raw(field), this.#delimiters).trim()
   }
 
   /** A whole field, unescaped: its repetitions as lines, its components as they stand. */
   text(field: number): string {
     return this.repetitions(field)
-      .map((text) => (text === '""' ? '' : unescape(text, this.#delimiters)))
+      .map((text) => (text === '""' ? '' : unescaped(text, this.#delimiters)))
       .join('\n')
       .trim()
   }
 }
 
 // What no text holds, and what PostgreSQL (NUL) or a log would stumble over. Tabs and line breaks stay.
-const controls = /[\u0000-\u0008\u000b-\u001f\u007f]/g
+const controls = /[^\P{Cc}\t\n]/gu
 
 /**
  * Escape sequences: HL7 v2.5.1, section 2.7. Highlighting, character set switches and local ones are left out; what is
  * no sequence at all, such as a path with backslashes, stays as it is.
  */
-function unescape(text: string, { field, component, repetition, escape, subcomponent, encoding }: Delimiters): string {
-  if (!text.includes(escape)) return text.replace(controls, '')
-  const one = escape.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const known: Readonly<Record<string, string>> = { F: field, S: component, T: subcomponent, R: repetition, E: escape, H: '', N: '', '.br': '\n', '.ce': '\n' }
+function unescaped(text: string, { field, component, repetition, escaping, subcomponent, encoding }: Delimiters): string {
+  if (!text.includes(escaping)) return text.replace(controls, '')
+  const one = escaping.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const known: Readonly<Record<string, string>> = { F: field, S: component, T: subcomponent, R: repetition, E: escaping, H: '', N: '', '.br': '\n', '.ce': '\n' }
   // Neighbouring `\Xdd\` may be the bytes of one letter, so a run of them is decoded together.
   const hexRun = new RegExp(`(?:${one}X(?:[0-9A-Fa-f]{2})+${one})+`, 'g')
   const parts = new RegExp(`${hexRun.source}|${one}([^${one}]*)${one}`, 'g')
   return text
     .replace(parts, (whole: string, code: string | undefined) => {
-      if (code === undefined) return hexText(Buffer.from(whole.replaceAll(escape, '').replaceAll('X', ''), 'hex'), encoding)
+      if (code === undefined) return hexText(Buffer.from(whole.replaceAll(escaping, '').replaceAll('X', ''), 'hex'), encoding)
       const plain = known[code]
       if (plain !== undefined) return plain
       const lines = /^\.sp\+?(\d{0,2})$/.exec(code)
@@ -134,8 +134,8 @@ export function parseMessage(text: string): Message | undefined {
   if (!first?.startsWith('MSH') || first.length < 8) return undefined
   const field = first[3] as string
   if (/[\w\s]/.test(field)) return undefined
-  const [component = '^', repetition = '~', escape = '\\', subcomponent = '&'] = first.slice(4, first.indexOf(field, 4))
-  const delimiters = { field, component, repetition, escape, subcomponent, encoding: charsets[charsetOf(first)] ?? 'utf8' }
+  const [component = '^', repetition = '~', escaping = '\\', subcomponent = '&'] = first.slice(4, first.indexOf(field, 4))
+  const delimiters = { field, component, repetition, escaping, subcomponent, encoding: charsets[charsetOf(first)] ?? 'utf8' }
   // Senders that break lines inside a value: what does not look like a segment continues the one before.
   const segments: string[] = []
   for (const line of lines) {

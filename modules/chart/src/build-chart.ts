@@ -4,7 +4,7 @@ import type { CodeableConcept, Condition, Extension, MedicationRequest, Medicati
 import { taskIdOf, type Trend } from '@carespine/lab/contract'
 import { orderSummaryOf } from '@carespine/orders/order-summary'
 import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
-import { allergyOf, isActive, statesNoneKnown } from '@carespine/registration/allergies'
+import { allergyOf, isActive, statesNoneKnown } from '@carespine/registration/allergy-summary'
 import { summaryOf } from '@carespine/registration/patient-summary'
 import type { ReadView } from '@carespine/store/contract'
 import type { Chart } from './contract.ts'

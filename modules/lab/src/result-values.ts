@@ -111,7 +111,7 @@ export async function writeResults(
   const observations: Stored<Observation>[] = []
   for (const analyte of panel.analytes) {
     const known = await tx.find('Observation', derivedId(order.id, analyte.code))
-    const value = values.get(analyte.code) ?? valueOf(known)
+    const value = values.get(analyte.code) ?? measuredIn(known)
     if (!value) continue
     const draft = draftObservation(labOrder, analyte, value, whom, details)
     observations.push(tx.write(known ? { ...draft, meta: known.meta } : draft, why))
@@ -140,7 +140,7 @@ export async function writeResults(
   }
 }
 
-function valueOf(observation: Observation | undefined): Value | undefined {
+function measuredIn(observation: Observation | undefined): Value | undefined {
   if (!observation) return undefined
   const value = observation.valueQuantity?.value
   return value === undefined ? { text: observation.valueString } : { value, text: observation.note?.[0]?.text }
@@ -158,7 +158,7 @@ export async function resultItems(
   return await Promise.all(
     panel.analytes.map(async (analyte): Promise<ResultItem> => {
       const observation = await view.find('Observation', derivedId(order.id, analyte.code))
-      const { value, text } = valueOf(observation) ?? {}
+      const { value, text } = measuredIn(observation) ?? {}
       const range = rangeFor(analyte, whom)
       const found = value === undefined ? undefined : interpret(analyte, value, whom)
       const previous = earlier.get(analyte.code)

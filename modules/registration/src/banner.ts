@@ -1,6 +1,6 @@
 import type { Patient } from '@carespine/fhir/resource'
 import { query } from '@carespine/kit/module'
-import { allergyOf, isActive, statesNoneKnown } from './allergies.ts'
+import { allergyOf, isActive, statesNoneKnown } from './allergy-summary.ts'
 import { getBanner, type PatientBanner } from './contract.ts'
 import { namesOf, spokenName, summaryOf } from './patient-summary.ts'
 

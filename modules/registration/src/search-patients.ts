@@ -1,3 +1,4 @@
+import { spanOf } from '@carespine/fhir/dates'
 import { query } from '@carespine/kit/module'
 import type { SearchInput } from '@carespine/store/contract'
 import { searchPatients } from './contract.ts'
@@ -15,8 +16,9 @@ export function readSearchText(text: string): { birthDate?: string; number?: str
   let number: string | undefined
   for (const part of western.split(/\s+(?![\d-]*$)|\s+(?=[\d]{4}-)/).filter(Boolean)) {
     const dayFirst = DAY_FIRST.exec(part)
-    if (DATE.test(part)) birthDate = part
-    else if (dayFirst) birthDate = `${dayFirst[3]}-${dayFirst[2]?.padStart(2, '0')}-${dayFirst[1]?.padStart(2, '0')}`
+    const day = dayFirst && `${dayFirst[3]}-${dayFirst[2]?.padStart(2, '0')}-${dayFirst[1]?.padStart(2, '0')}`
+    if (DATE.test(part) && spanOf(part)) birthDate = part
+    else if (day && spanOf(day)) birthDate = day
     else if (/^[+\d][\d\s()-]{2,}$/.test(part)) number = part.replace(/\D/g, '')
     else words.push(...plainName(part).split(' ').filter(Boolean))
   }

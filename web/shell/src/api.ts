@@ -92,7 +92,7 @@ export async function setUp(input: { token: string; email: string; password: str
 
 /** Calls an action. A command carries an idempotency key, so that a repetition after a lost answer does nothing twice. */
 export async function call<I extends z.ZodType, O extends z.ZodType>(action: Action<I, O>, input: z.input<I>): Promise<z.output<O>> {
-  const key = action.kind === 'command' ? { 'idempotency-key': crypto.randomUUID() } : {}
+  const key: Record<string, string> = action.kind === 'command' ? { 'idempotency-key': crypto.randomUUID() } : {}
   const request = (): Promise<Response> =>
     send(actionPath(action.name), {
       method: 'POST',

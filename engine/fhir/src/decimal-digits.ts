@@ -1,0 +1,51 @@
+// FHIR decimals keep their precision: 1.00 is not 1.0 (http://hl7.org/fhir/R4/datatypes.html#decimal). JSON.parse gives
+// numbers that have forgotten it, so what was written is kept beside them, under a symbol that spreads along with a
+// copy and that nothing else sees.
+const DIGITS = Symbol('decimal digits')
+
+interface Holder {
+  [DIGITS]?: Record<string, string>
+}
+
+interface RawJson {
+  /** Absent before V8 11.4: digits are then those of the number. */
+  rawJSON?(text: string): unknown
+}
+
+type Reviver = (this: Holder, key: string, value: unknown, context?: { source?: string }) => unknown
+
+// A last zero after the point, an exponent, minus zero, or more digits than a double holds. Something in a text may look
+// the same, which costs time and does no harm.
+const UNUSUAL = /[\s:,[]-?\d+(?:\.\d*0(?=[\s,}\]])|(?:\.\d+)?[eE]|\.\d{14}|\d{15})|[\s:,[]-0(?=[\s,}\]])/
+
+const keepDigits: Reviver = function (key, value, context) {
+  if (typeof value === 'number') {
+    if (context?.source !== undefined && context.source !== String(value)) (this[DIGITS] ??= {})[key] = context.source
+  } else if (typeof value === 'object' && value !== null && (value as Holder)[DIGITS] !== undefined) {
+    // So that the root of a resource tells whether there are any below.
+    this[DIGITS] ??= {}
+  }
+  return value
+}
+
+/** As JSON.parse, keeping how decimals were written for `writeJson`. */
+export function readJson(text: string): unknown {
+  return UNUSUAL.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)
+}
+
+/** As JSON.stringify, with decimals as `readJson` found them; a number that was changed since has its own digits. */
+export function writeJson(value: unknown): string {
+  const { rawJSON } = JSON as RawJson
+  if (rawJSON === undefined || (value as Holder)[DIGITS] === undefined) return JSON.stringify(value)
+  return JSON.stringify(value, function (this: Holder, key: string, inner: unknown) {
+    const source = typeof inner === 'number' ? this[DIGITS]?.[key] : undefined
+    return source !== undefined && Number(source) === inner ? rawJSON(source) : inner
+  })
+}
+
+/** Copies the kept digits from an object to its changed copy. */
+export function withDigitsOf<T extends object>(copy: T, original: object): T {
+  const digits = (original as Holder)[DIGITS]
+  if (digits !== undefined) (copy as Holder)[DIGITS] = digits
+  return copy
+}

@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto'
+import { keyEncryptionKey } from '@carespine/store/keys'
+import { migrate } from '@carespine/store/migrate'
+import type { Actor } from '@carespine/store/contract'
+import { Store } from '@carespine/store/store'
+import { testDatabase, type TestDatabase } from '@carespine/testing/database'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { action, z } from './contract.ts'
+import { createHttp } from './http.ts'
+import { isTooDeep } from './json-body.ts'
+import { command, defineModule, type ModuleDefinition, refuse } from './module.ts'
+import { createServices, registryOf } from './runtime.ts'
+
+const BRANCH = '30000000-0000-4000-8000-000000000001'
+const kek = Buffer.alloc(32, 7).toString('base64')
+
+const actor = (id: string): Actor => ({ kind: 'user', id, display: 'somebody', roles: [], permissions: ['ward.*'], branches: [BRANCH], branch: BRANCH })
+const users: Readonly<Record<string, Actor>> = {
+  ann: actor('30000000-0000-4000-8000-00000000000a'),
+  bob: actor('30000000-0000-4000-8000-00000000000b'),
+  guest: { ...actor('30000000-0000-4000-8000-00000000000c'), permissions: [] },
+}
+
+let database: TestDatabase
+let store: Store
+let app: FastifyInstance
+/** How often each bed was made, as committed. */
+const beds = async (name: string): Promise<number> =>
+  await store.view(users.ann as Actor, { correlationId: 'test', action: 'test', module: 'ward' }, async (view) =>
+    (await view.search('Location', { name })).length,
+  )
+
+const makeBed = action({
+  kind: 'command',
+  name: 'ward.make-bed',
+  allow: 'ward.make',
+  summary: 'Adds a bed.',
+  input: z.object({ name: z.string(), broken: z.boolean().default(false) }),
+  output: z.object({ id: z.string() }),
+})
+const ward = defineModule({
+  name: 'ward',
+  refusals: { WARD_BED_BROKEN: { status: 422, message: 'The bed is broken.' } },
+  actions: [
+    command(makeBed, async ({ name, broken }, { tx }) => {
+      const { id } = tx.write({ resourceType: 'Location', name })
+      if (broken) refuse('WARD_BED_BROKEN')
+      return { id }
+    }),
+  ],
+})
+
+async function serverOf(modules: readonly ModuleDefinition[]): Promise<FastifyInstance> {
+  const registry = registryOf(modules)
+  const services = createServices({ registry, store, log: pino({ level: 'silent' }), dataFolder: '/nonexistent' })
+  return await createHttp({
+    registry,
+    services,
+    authenticator: { actorOf: async (token) => users[token] ?? refuse('SIGN_IN_NEEDED') },
+    health: { faults: async () => [] },
+  })
+}
+
+beforeAll(async () => {
+  database = await testDatabase()
+  await migrate(database.url, [{ name: 'store', folder: new URL('../../store/migrations/', import.meta.url) }])
+  store = await Store.open({ url: database.url, kek: keyEncryptionKey('', kek), now: () => new Date() })
+  app = await serverOf([ward])
+  await app.ready()
+})
+afterAll(async () => {
+  await app?.close()
+  await store?.close()
+  await database?.drop()
+})
+
+async function make(user: string, body: object, key?: string): Promise<{ status: number; body: { id?: string; code?: string } }> {
+  const answer = await app.inject({
+    method: 'POST',
+    url: '/api/ward/make-bed',
+    headers: { authorization: `Bearer ${user}`, ...(key === undefined ? {} : { 'idempotency-key': key }) },
+    payload: body,
+  })
+  return { status: answer.statusCode, body: answer.json() }
+}
+
+describe('a command sent with an Idempotency-Key', () => {
+  test('happens once, and its repetition gets the same answer', async () => {
+    const key = randomUUID()
+    const first = await make('ann', { name: 'once' }, key)
+    const again = await make('ann', { name: 'once' }, key)
+    expect(first.status).toBe(200)
+    expect(again).toEqual(first)
+    expect(await beds('once')).toBe(1)
+    await make('ann', { name: 'once' }, randomUUID())
+    await make('ann', { name: 'once' })
+    expect(await beds('once')).toBe(3)
+  })
+
+  test('happens once when its repetitions come at the same moment', async () => {
+    const key = randomUUID()
+    const answers = await Promise.all(Array.from({ length: 8 }, () => make('ann', { name: 'together' }, key)))
+    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200))
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1)
+    expect(await beds('together')).toBe(1)
+  })
+
+  test('is refused when the key came with another request', async () => {
+    const key = randomUUID()
+    await make('ann', { name: 'mine' }, key)
+    expect(await make('ann', { name: 'other' }, key)).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_KEY_REUSED' } })
+    expect(await beds('other')).toBe(0)
+  })
+
+  test('shares its key with nobody', async () => {
+    const key = randomUUID()
+    const [ann, bob] = [await make('ann', { name: 'shared' }, key), await make('bob', { name: 'shared' }, key)]
+    expect(ann.body.id).not.toBe(bob.body.id)
+  })
+
+  test('that differs from another key only at its end is another command', async () => {
+    const key = 'k'.repeat(300)
+    const [one, two] = [await make('ann', { name: 'long' }, `${key}1`), await make('ann', { name: 'long' }, `${key}2`)]
+    expect(one.body.id).not.toBe(two.body.id)
+  })
+
+  test('may be sent again under the same key after it was refused', async () => {
+    const key = randomUUID()
+    expect((await make('ann', { name: 'again', broken: true }, key)).status).toBe(422)
+    expect(await beds('again')).toBe(0)
+    expect((await make('ann', { name: 'again' }, key)).status).toBe(200)
+  })
+})
+
+describe('permissions', () => {
+  test('a command is closed to those who lack its permission, with or without a key', async () => {
+    expect(await make('guest', { name: 'x' })).toMatchObject({ status: 403, body: { code: 'PERMISSION_MISSING' } })
+    expect(await make('nobody', { name: 'x' }, 'k')).toMatchObject({ status: 401 })
+    expect(await beds('x')).toBe(0)
+  })
+
+  test('a route that names no permission keeps the server from starting', async () => {
+    const forgetful = defineModule({
+      name: 'forgetful',
+      routes: (scope) => {
+        scope.get('/forgotten', async () => 'open to all')
+      },
+    })
+    const broken = await serverOf([forgetful])
+    await expect(broken.ready()).rejects.toThrow('/forgotten names no permission')
+    const careful = await serverOf([defineModule({ name: 'careful', routes: (scope) => void scope.get('/said', { config: { allow: 'anyone' } }, async () => 'x') })])
+    await careful.ready()
+    expect((await careful.inject('/said')).statusCode).toBe(200)
+    await careful.close()
+  })
+
+  test('two modules cannot serve one action', () => {
+    expect(() => registryOf([ward, { ...ward, name: 'copy', refusals: {} }])).toThrow('Two modules serve ward.make-bed')
+  })
+})
+
+describe('bodies', () => {
+  test('nesting counts brackets, not what stands in texts', () => {
+    const nested = (levels: number) => `${'[1,{"a":'.repeat(levels / 2)}0${'}]'.repeat(levels / 2)}`
+    expect([isTooDeep(nested(200)), isTooDeep(nested(202))]).toEqual([false, true])
+    expect(isTooDeep(JSON.stringify({ text: '[{'.repeat(1000), quote: '"[\\"'.repeat(1000) }))).toBe(false)
+    expect(isTooDeep(`[${'[],'.repeat(5000)}[]]`)).toBe(false)
+  })
+})

@@ -1,0 +1,48 @@
+import { testDatabase, type TestDatabase } from '@carespine/testing/database'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Database } from './database.ts'
+import { migrate } from './migrate.ts'
+
+const everywhere = { branches: '', patient: '' }
+let owned: TestDatabase
+
+beforeAll(async () => {
+  owned = await testDatabase()
+  await migrate(owned.url, [])
+})
+afterAll(() => owned?.drop())
+
+test('transactions that each ask for a statement on the side all come to an end', async () => {
+  const database = new Database(owned.url, { connections: 4 })
+  let open = 0
+  const work = async (): Promise<number> => {
+    const session = await database.begin(everywhere)
+    open += 1
+    await session.query({ text: 'select 1' })
+    // Until every transaction that may begin has begun, so that none is lucky.
+    for (let waited = 0; waited < 300 && open < 4; waited += 10) await new Promise((resolve) => setTimeout(resolve, 10))
+    const [row] = await database.query<{ n: number }>(everywhere, { text: 'select 2 as n' })
+    await session.commit()
+    return row?.n ?? 0
+  }
+  const stuck = new Promise<never>((_done, fail) => setTimeout(() => fail(new Error('they wait for each other')), 5000).unref())
+  expect(await Promise.race([Promise.all(Array.from({ length: 12 }, work)), stuck])).toEqual(Array(12).fill(2))
+  await database.close()
+})
+
+test('a connection that is lost gives its place to the next one', async () => {
+  const database = new Database(owned.url, { connections: 1 })
+  const session = await database.begin(everywhere)
+  const [row] = await session.query<{ pid: number }>({ text: 'select pg_backend_pid() as pid' })
+  const owner = new pg.Client({ connectionString: owned.url })
+  await owner.connect()
+  await owner.query('select pg_terminate_backend($1)', [row?.pid])
+  await owner.end()
+  await expect(session.query({ text: 'select 1' })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  await session.rollback()
+  const again = await database.begin(everywhere)
+  expect(await again.query({ text: 'select 3 as n' })).toEqual([{ n: 3 }])
+  await again.commit()
+  await database.close()
+})

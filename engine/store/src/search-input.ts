@@ -1,0 +1,21 @@
+import type { ResourceType } from '@carespine/fhir/resource'
+import { parseSearch, type SearchQuery } from '@carespine/fhir/search-query'
+import type { SearchInput } from './contract.ts'
+import { refuse } from './refusal.ts'
+
+/**
+ * A module's search as a checked query. Values come from whoever asks, so a wrong one is refused; a parameter that does
+ * not exist is a bug of the module, and is thrown.
+ */
+export function searchOf(type: ResourceType, input: SearchInput): SearchQuery {
+  const parameters = Object.entries(input).flatMap(([name, value]) =>
+    (typeof value === 'string' ? [value] : value).map((one): [string, string] => [name, one]),
+  )
+  const { query, issues } = parseSearch(type, parameters)
+  if (query) return query
+  const problems = issues.map((issue) => issue.diagnostics)
+  if (issues.every(({ code }) => code === 'value')) {
+    refuse('INPUT_INVALID', { fields: problems.map((problem) => ({ field: '', problem })) })
+  }
+  throw new Error(`Search of ${type}: ${problems.join(' ')}`)
+}
