@@ -6,13 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { listEncounters, startEncounter } from '@carespine/encounters/contract'
+import { idKey } from '@carespine/fhir/index-entries'
 import { getReport, getWorklist } from '@carespine/lab/contract'
 import { discardMessage, getMessage, listUnmatched, resolveMessage } from '@carespine/link-hl7v2/contract'
 import { placeOrder } from '@carespine/orders/contract'
 import { getBanner, registerPatient, searchPatients } from '@carespine/registration/contract'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type SignedInUser, startTestHospital, type TestHospital } from './test-hospital.ts'
+import { BRANCHES, type SignedInUser, startTestHospital, type TestHospital } from './test-hospital.ts'
 
 const cases = fileURLToPath(new URL('../../shared/cases/hl7v2.tar.gz', import.meta.url))
 
@@ -305,7 +306,9 @@ describe('results', () => {
     const client = new pg.Client({ connectionString: hospital.databaseUrl })
     await client.connect()
     const { rows } = await client.query<{ id: string; raw: Buffer; row: string }>("select id, raw, m::text as row from hl7v2.message m where control_id in ('RAW-1', '')")
+    const guessed = await client.query('select 1 from bus.outbox where patient = any ($1::uuid[])', [['7400', `hl7v2/${BRANCHES.main}/7400`].map(idKey)])
     await client.end()
+    expect(guessed.rowCount).toBe(0)
     expect(rows.length).toBeGreaterThanOrEqual(2)
     for (const { raw, row } of rows) expect([raw.includes('Unreadable'), raw.includes('MSH'), row.includes('Unreadable')]).toEqual([false, false, false])
     const kept = await Promise.all(rows.map(({ id }) => lab.call(getMessage, { id })))

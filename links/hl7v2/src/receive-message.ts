@@ -102,7 +102,8 @@ async function keep(services: Services, message: Message, text: string, faults: 
     }
     const stored = await store(faults)
     if (stored) {
-      const lane = `hl7v2/${actor.branch}/${laneOf(message)}`
+      // Keyed: a plain hash of a patient's number would be guessed from a copy of the outbox.
+      const lane = services.store.keyring.hash(`hl7v2/${actor.branch}/${laneOf(message)}`)
       if (faults.length === 0) tx.emit(MessageReceived, { messageId: stored.id }, { branch: actor.branch, lane })
       return stored.answer
     }
