@@ -20,7 +20,10 @@ const UNUSUAL = /[\s:,[]-?\d+(?:\.\d*0(?=[\s,}\]])|(?:\.\d+)?[eE]|\.\d{14}|\d{15
 
 const keepDigits: Reviver = function (key, value, context) {
   if (typeof value === 'number') {
-    if (context?.source !== undefined && context.source !== String(value)) (this[DIGITS] ??= {})[key] = context.source
+    if (context?.source !== undefined && context.source !== String(value)) {
+      this[DIGITS] ??= {}
+      this[DIGITS][key] = context.source
+    }
   } else if (typeof value === 'object' && value !== null && (value as Holder)[DIGITS] !== undefined) {
     // So that the root of a resource tells whether there are any below.
     this[DIGITS] ??= {}
@@ -36,7 +39,7 @@ export function readJson(text: string): unknown {
 /** As JSON.stringify, with decimals as `readJson` found them; a number that was changed since has its own digits. */
 export function writeJson(value: unknown): string {
   const { rawJSON } = JSON as RawJson
-  if (rawJSON === undefined || (value as Holder)[DIGITS] === undefined) return JSON.stringify(value)
+  if (rawJSON === undefined || (value as Holder | null | undefined)?.[DIGITS] === undefined) return JSON.stringify(value)
   return JSON.stringify(value, function (this: Holder, key: string, inner: unknown) {
     const source = typeof inner === 'number' ? this[DIGITS]?.[key] : undefined
     return source !== undefined && Number(source) === inner ? rawJSON(source) : inner
