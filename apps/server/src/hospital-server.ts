@@ -93,11 +93,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     authenticator,
     health: {
       async faults() {
-        const scope = { branches: '', patient: '' }
-        const reachable = store.database.query(scope, { text: 'select 1' }).then(() => true, () => false)
-        // A query waits for a database that is starting; whoever asks for readiness wants to know now.
-        const late = new Promise<false>((done) => setTimeout(() => done(false), 1500).unref())
-        return (await Promise.race([reachable, late])) ? [] : ['database']
+        return (await store.database.isReachable()) ? [] : ['database']
       },
     },
   })

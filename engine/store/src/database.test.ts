@@ -46,3 +46,16 @@ test('a connection that is lost gives its place to the next one', async () => {
   await again.commit()
   await database.close()
 })
+
+test('a database that is away is said to be away at once, though a query would wait for it', async () => {
+  const here = new Database(owned.url, { connections: 1 })
+  expect(await here.isReachable()).toBe(true)
+  await here.close()
+  const url = new URL(owned.url)
+  url.port = '1'
+  const away = new Database(url.href, { connections: 1 })
+  const began = performance.now()
+  expect(await away.isReachable(10_000)).toBe(false)
+  expect(performance.now() - began).toBeLessThan(2000)
+  await away.close()
+})

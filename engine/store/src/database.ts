@@ -68,6 +68,8 @@ export class Database {
   readonly #waitingForSession: (() => void)[] = []
   readonly #waiting: { take(connection: Connection): void; fail(error: unknown): void }[] = []
   #closed = false
+  /** The last attempt to connect found nobody. */
+  #isAway = false
 
   constructor(url: string, options: { connections?: number } = {}) {
     this.#url = url
@@ -89,10 +91,12 @@ export class Database {
       })
       try {
         await client.connect()
+        this.#isAway = false
         return connection
       } catch (error) {
         client.end().catch(ignoreEndOfBrokenClient)
         if (!isConnectionLoss(error)) throw error
+        this.#isAway = true
         if (performance.now() > deadline || this.#closed) refuse('STORE_UNAVAILABLE')
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
@@ -249,6 +253,19 @@ export class Database {
       stopped = true
       client?.end().catch(ignoreEndOfBrokenClient)
     }
+  }
+
+  /** Whether the database answers now: a query would wait for one that is coming back, this does not. */
+  async isReachable(milliseconds = 1500): Promise<boolean> {
+    let answered: boolean | undefined
+    void this.query({ branches: '', patient: '' }, { text: 'select 1' }).then(
+      () => (answered = true),
+      () => (answered = false),
+    )
+    for (let waited = 0; waited < milliseconds && answered === undefined && !this.#isAway; waited += 10) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    return answered === true
   }
 
   /** Connections that are open, for the metrics page. */
