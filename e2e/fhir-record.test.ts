@@ -174,6 +174,16 @@ describe('bundles', () => {
     expect(faultsOf(named)).toEqual(['value Bundle.entry[1].resource.birthDate'])
   })
 
+  test('a transaction that writes one resource twice is refused, a batch takes one after the other', async () => {
+    const id = randomUUID()
+    const entry = ['a', 'b'].map((text): BundleEntry => ({ resource: { resourceType: 'Patient', id, name: [{ text }] }, request: { method: 'PUT', url: `Patient/${id}` } }))
+    const refused = await fhir.send('POST', '/', bundle('transaction', entry))
+    expect([refused.status, ...faultsOf(refused)]).toEqual([400, 'invalid Bundle.entry[1]'])
+    expect((await fhir.send('GET', `/Patient/${id}`)).status).toBe(404)
+    const { body } = await fhir.send<Bundle>('POST', '/', bundle('batch', entry))
+    expect(body.entry?.map(({ response }) => response?.status)).toEqual(['201', '200'])
+  })
+
   test('each entry of a batch has its own outcome', async () => {
     const { id } = await fhir.create({ resourceType: 'Patient', active: true } as Patient)
     const { status, body } = await fhir.send<Bundle>('POST', '/', bundle('batch', [
@@ -187,7 +197,7 @@ describe('bundles', () => {
     expect(status).toBe(200)
     expect(body.type).toBe('batch-response')
     expect(body.entry?.map(({ response }) => response?.status)).toEqual(['422', '201', '200', '404', '204', '400'])
-    expect((body.entry?.[0]?.response?.outcome as OperationOutcome).issue[0]?.expression).toEqual(['Bundle.entry[0].resource.gender'])
+    expect((body.entry?.[0]?.response?.outcome as OperationOutcome | undefined)?.issue[0]?.expression).toEqual(['Bundle.entry[0].resource.gender'])
     expect((await fhir.send('GET', `/Patient/${id}`)).status).toBe(410)
   })
 

@@ -102,8 +102,22 @@ function readStep(entry: BundleEntry, at: number): Step {
   }
 }
 
+// R4 RESTful API, 3.1.0.11.2: in a transaction no resource is written by two entries.
+function refuseTwice(steps: readonly Step[]): void {
+  const seen = new Set<string>()
+  for (const { at, method, type, id } of steps) {
+    if (id === undefined || method === 'GET') continue
+    const key = `${type}/${id}`
+    if (seen.has(key)) {
+      refuse('BUNDLE_INVALID', { issues: [fault(`Bundle.entry[${at}]`, 'Another entry of this transaction writes the same resource.')] })
+    }
+    seen.add(key)
+  }
+}
+
 async function runTogether(tx: Transaction, caller: Caller, entries: readonly BundleEntry[], first = 0): Promise<BundleEntry[]> {
   const steps = entries.map((entry, at) => readStep(entry, first + at))
+  refuseTwice(steps)
   const links = new Map<string, string>()
   const existing = new Map<number, Stored<Resource>>()
   // Ids first, so that references may point forward and backward.
