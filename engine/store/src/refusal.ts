@@ -15,3 +15,16 @@ export class Refusal extends Error {
 export function refuse(code: string, details?: Readonly<Record<string, unknown>>): never {
   throw new Refusal(code, details)
 }
+
+/** What PostgreSQL said about a unit of work, as a refusal where the caller can act on it. */
+export function storeRefusal(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  const { code, message, constraint } = error as Error & { code?: string; constraint?: string }
+  if (code === 'CS409') return new Refusal(message)
+  if (code === '23505' && constraint === 'idempotency_pkey') return new Refusal('IDEMPOTENCY_KEY_TAKEN')
+  if (code === '23505' && constraint === 'handled_pkey') return new Refusal('EVENT_HANDLED')
+  if (code === '23505' && (error as { schema?: string }).schema === 'fhir') return new Refusal('RECORD_EXISTS')
+  if (code === '42501') return new Refusal('BRANCH_FORBIDDEN')
+  if (code === '53100' || code === '53300' || code === '53200') return new Refusal('STORE_UNAVAILABLE', { cause: code })
+  return error
+}

@@ -9,7 +9,7 @@ import { type Actor, type EventEnvelope, type Hint, type Origin, SHARED_BRANCH }
 import { Database, type Scope, type Session, type Statement } from './database.ts'
 import { Keyring, type KeyShelf } from './keys.ts'
 import { RecordReader, type StoredRow } from './read-records.ts'
-import { Refusal, refuse } from './refusal.ts'
+import { Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runSearch } from './search.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 
@@ -73,7 +73,7 @@ export class Store {
     this.keyring = keyring
     this.governed = options.governed ?? new Map()
     this.now = options.now
-    this.trail = new AuditTrail(database)
+    this.trail = new AuditTrail(database, (actor) => this.scopeOf(actor))
     this.reader = new RecordReader(this)
   }
 
@@ -290,19 +290,6 @@ function isKeyTaken(error: unknown): boolean {
 function conflictRefusal(error: Error): Error {
   const exists = error instanceof Refusal && error.code === 'RECORD_EXISTS'
   return isConflict(error) && !exists ? new Refusal('RECORD_BUSY') : error
-}
-
-/** What PostgreSQL said about a unit of work, as a refusal where the caller can act on it. */
-export function storeRefusal(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error))
-  const { code, message, constraint } = error as Error & { code?: string; constraint?: string }
-  if (code === 'CS409') return new Refusal(message)
-  if (code === '23505' && constraint === 'idempotency_pkey') return new Refusal('IDEMPOTENCY_KEY_TAKEN')
-  if (code === '23505' && constraint === 'handled_pkey') return new Refusal('EVENT_HANDLED')
-  if (code === '23505' && (error as { schema?: string }).schema === 'fhir') return new Refusal('RECORD_EXISTS')
-  if (code === '42501') return new Refusal('BRANCH_FORBIDDEN')
-  if (code === '53100' || code === '53300' || code === '53200') return new Refusal('STORE_UNAVAILABLE', { cause: code })
-  return error
 }
 
 function shelf(database: Database): KeyShelf {

@@ -21,9 +21,9 @@ import {
 } from './contract.ts'
 import type { Scope, Session } from './database.ts'
 import type { StoredRow } from './read-records.ts'
-import { refuse } from './refusal.ts'
+import { refuse, storeRefusal } from './refusal.ts'
 import { searchOf } from './search-input.ts'
-import { type Store, storeRefusal } from './store.ts'
+import type { Store } from './store.ts'
 
 /** Module name of an import; no route carries it. */
 const IMPORT = 'import'
