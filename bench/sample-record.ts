@@ -4,7 +4,7 @@ import type { Bundle, Observation, Patient } from '@carespine/fhir/resource'
 const LOINC = 'http://loinc.org'
 
 /** What is measured of a patient; one search asks for one of them. */
-export const CODES = [
+const CODES = [
   { code: '718-7', name: 'Hemoglobin', unit: 'g/dL', value: 14, category: 'laboratory' },
   { code: '2345-7', name: 'Glucose', unit: 'mg/dL', value: 96, category: 'laboratory' },
   { code: '2823-3', name: 'Potassium', unit: 'mmol/L', value: 4.2, category: 'laboratory' },

@@ -6,7 +6,7 @@ import { AUDIT_PARAMETERS, type AuditEntry, auditInsert, auditValues } from './a
 import type { Statement } from './database.ts'
 
 /** A resource about to be stored, encrypted and indexed. */
-export interface PlannedWrite {
+interface PlannedWrite {
   type: ResourceType
   key: string
   version: number
@@ -21,7 +21,7 @@ export interface PlannedWrite {
   body: Buffer
 }
 
-export interface PlannedEvent {
+interface PlannedEvent {
   id: string
   type: string
   at: string
@@ -30,7 +30,7 @@ export interface PlannedEvent {
   body: Buffer
 }
 
-export interface PlannedAnswer {
+interface PlannedAnswer {
   actor: string
   key: Buffer
   action: string

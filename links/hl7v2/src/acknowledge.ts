@@ -28,7 +28,7 @@ const names = {
 const escapes: Readonly<Record<string, string>> = { '\\': '\\E\\', '|': '\\F\\', '^': '\\S\\', '~': '\\R\\', '&': '\\T\\' }
 
 /** A value as text of a field under the delimiters `|^~\&`; a line break would begin another segment. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text.replace(/[\\|^~&\p{Cc}]/gu, (letter) => escapes[letter] ?? `\\X${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}\\`)
 }
 

@@ -10,7 +10,7 @@ import { type Message, parseMessage } from './message.ts'
 import { ZONE } from './receive-message.ts'
 
 /** What a person decided about a message that did not match by itself. */
-export interface Resolution {
+interface Resolution {
   patientId?: string
   orderId?: string
 }

@@ -25,7 +25,7 @@ function scopeOf(actor: Actor): Buffer {
 }
 
 /** The chart: the projection when it is as new as the record, else made anew and kept. */
-export async function readChart(view: ReadView, actor: Actor, ask: Ask, patientId: string, now: Date): Promise<Chart> {
+async function readChart(view: ReadView, actor: Actor, ask: Ask, patientId: string, now: Date): Promise<Chart> {
   const key = idKey(patientId)
   const scope = scopeOf(actor)
   const [[row], { alerts }] = await Promise.all([

@@ -12,7 +12,7 @@ export function signalWorklist(tx: Transaction, branch: string): void {
 }
 
 /** An accession number: year, running number, as it is printed under the barcode. */
-export async function nextAccession(tx: Transaction, now: Date): Promise<string> {
+async function nextAccession(tx: Transaction, now: Date): Promise<string> {
   const [row] = await tx.sql<{ number: string }>("select nextval('lab.accession_number')::text as number")
   return `${now.getUTCFullYear() % 100}-${(row?.number ?? '').padStart(7, '0')}`
 }

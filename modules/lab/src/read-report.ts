@@ -46,7 +46,7 @@ function itemOf(observation: Stored<Observation>, whom: Whom): ResultItem {
 }
 
 /** How the values of some analytes went over time, oldest first. */
-export async function trendsOf(view: ReadView, patientId: string, items: readonly ResultItem[]): Promise<Trend[]> {
+async function trendsOf(view: ReadView, patientId: string, items: readonly ResultItem[]): Promise<Trend[]> {
   if (items.length === 0) return []
   const found = await view.search('Observation', {
     patient: `Patient/${patientId}`,

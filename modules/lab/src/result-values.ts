@@ -39,7 +39,7 @@ export function checkedValues(
 }
 
 /** The Observation of one analyte. */
-export function draftObservation(
+function draftObservation(
   { order }: LabOrder,
   analyte: Analyte,
   value: Value,

@@ -15,7 +15,7 @@ export interface NewAlert extends Content {
 }
 
 /** Minutes after which an alert that nobody acknowledged goes to more people, by how often it did already. */
-export const ESCALATE_AFTER_MINUTES = [5, 10, 20] as const
+const ESCALATE_AFTER_MINUTES = [5, 10, 20] as const
 
 export function escalationTime(level: number, now: Date): Date | null {
   const minutes = ESCALATE_AFTER_MINUTES[level]

@@ -7,7 +7,7 @@ import { LabOrderCreated, ORDER_SYSTEM, placeOrder } from './contract.ts'
 import { PANEL_SYSTEM, panelOf } from './order-summary.ts'
 
 /** The FHIR ServiceRequest of one panel. */
-export function draftOrder(
+function draftOrder(
   panel: Panel,
   details: { number: string; priority: 'routine' | 'urgent' | 'stat'; note?: string | undefined },
   encounter: Stored<Encounter>,

@@ -8,7 +8,7 @@ import { likeness, type Person, plainName, SUSPICION } from './likeness.ts'
 import { namesOf, spokenName, summaryOf } from './patient-summary.ts'
 
 /** A registration form as what is compared. */
-export function personOf(form: z.output<typeof Demographics>): Person {
+function personOf(form: z.output<typeof Demographics>): Person {
   return {
     names: [form.name, form.nameArabic].flatMap((name) => (name ? [`${name.given} ${name.family}`] : [])),
     birthDate: form.birthDate,

@@ -77,7 +77,7 @@ export function plainName(name: string): string {
 }
 
 /** 0 to 1: the words of the shorter name, each against its best match in the other, in any order. */
-export function nameLikeness(a: string, b: string): number {
+function nameLikeness(a: string, b: string): number {
   if (isArabic(a) !== isArabic(b)) return 0
   const [shorter, longer] = [plainName(a).split(' '), plainName(b).split(' ')].sort((x, y) => x.length - y.length)
   if (!shorter?.[0] || !longer?.[0]) return 0
@@ -94,7 +94,7 @@ export function nameLikeness(a: string, b: string): number {
 }
 
 /** Jaro-Winkler similarity of two words (Winkler 1990), 0 to 1; prefix scale 0.1 over at most four letters. */
-export function jaroWinkler(a: string, b: string): number {
+function jaroWinkler(a: string, b: string): number {
   if (a === b) return 1
   const window = Math.max(0, Math.floor(Math.max(a.length, b.length) / 2) - 1)
   const takenB = new Array<boolean>(b.length).fill(false)

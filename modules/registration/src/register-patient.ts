@@ -12,7 +12,7 @@ export function humanName(name: z.output<typeof PersonName>, use: 'official' | '
 }
 
 /** The MRN of a running number: eight digits, the last a Luhn check digit (ISO/IEC 7812-1) against typing errors. */
-export function mrnOf(number: number): string {
+function mrnOf(number: number): string {
   const digits = String(number).padStart(7, '0')
   const sum = [...digits].reverse().reduce((total, digit, at) => {
     const doubled = at % 2 === 0 ? Number(digit) * 2 : Number(digit)
@@ -22,7 +22,7 @@ export function mrnOf(number: number): string {
 }
 
 /** The FHIR Patient of a registration form. */
-export function draftPatient(form: z.output<typeof Demographics>, mrn: string): Patient {
+function draftPatient(form: z.output<typeof Demographics>, mrn: string): Patient {
   return {
     resourceType: 'Patient',
     active: true,

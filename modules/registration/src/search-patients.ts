@@ -9,7 +9,7 @@ const DATE = /^(\d{4})-(\d{2})(?:-(\d{2}))?$/
 const DAY_FIRST = /^(\d{1,2})[/.](\d{1,2})[/.](\d{4})$/
 
 /** What the typed text can mean. Eastern Arabic digits count as digits. */
-export function readSearchText(text: string): { birthDate?: string; number?: string; words: string[] } {
+function readSearchText(text: string): { birthDate?: string; number?: string; words: string[] } {
   const western = text.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660))
   const words: string[] = []
   let birthDate: string | undefined

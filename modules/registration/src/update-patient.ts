@@ -8,7 +8,7 @@ import { addressOf, humanName, refuseTakenIdentifiers, telecomOf } from './regis
 type Changes = z.output<typeof updatePatient.input>
 
 /** The patient with what the form gives; everything else, extensions included, stays as it was. */
-export function applyChanges<P extends Patient>(patient: P, changes: Changes): P {
+function applyChanges<P extends Patient>(patient: P, changes: Changes): P {
   const { name, nameArabic, sex, birthDate, phone, email, identifiers } = changes
   const kept = (patient.name ?? []).filter((known) => {
     const arabic = isArabic(spokenName(known))
