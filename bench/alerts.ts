@@ -121,7 +121,7 @@ async function sendMessages(
     }),
   )
   all.catch(() => undefined)
-  return { began, all, close: () => analysers.forEach((analyser) => analyser.close()) }
+  return { began, all, close: () => analysers.forEach((analyser) => void analyser.close()) }
 }
 
 function connect(url: string, token: string): Promise<Socket> {

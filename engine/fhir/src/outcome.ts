@@ -1,4 +1,4 @@
-import type { OperationOutcome, OperationOutcomeIssue } from '@medplum/fhirtypes'
+import type { OperationOutcome, OperationOutcomeIssue } from './resource.ts'
 
 /** One fault found in a resource or a request, as FHIR R4 OperationOutcome.issue names it. */
 export interface Issue {

@@ -231,7 +231,7 @@ function readInclude(text: string): Include | string {
   const [source = '', code = '', target] = text.split(':')
   if (!isResourceType(source)) return 'give Type:parameter, with a type of R4.'
   const parameter = searchParametersOf(source).get(code)
-  if (!parameter || parameter.type !== 'reference') return `${source} has no reference parameter of this name.`
+  if (parameter?.type !== 'reference') return `${source} has no reference parameter of this name.`
   if (target !== undefined && !isResourceType(target)) return 'the target is no type of R4.'
   return { source, parameter, ...(target === undefined ? {} : { target }) }
 }
