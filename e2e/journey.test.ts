@@ -1,8 +1,8 @@
 import { buildWeb } from '@carespine/server/build-web'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import ar from '../web/shell/src/locales/ar.json' with { type: 'json' }
-import en from '../web/shell/src/locales/en.json' with { type: 'json' }
+import ar from '@carespine/shell/locales/ar.json' with { type: 'json' }
+import en from '@carespine/shell/locales/en.json' with { type: 'json' }
 import { accessibilityFaults, openBrowser, picture } from './browser.ts'
 import { PASSWORD, startTestHospital, type TestHospital } from './test-hospital.ts'
 
