@@ -38,6 +38,8 @@ export function recordOf(seed: string, house: House, sketch: Sketch, today: numb
   const entries: DemoEntry[] = [{ resource: patientOf(seed, sketch), branch: 'shared' }]
   const own = sketch.branch.id
   for (const allergen of sketch.allergens) entries.push({ resource: allergyOf(about, allergen), branch: own })
+  // Most were asked and have none; a few were never asked, which is not the same.
+  if (sketch.allergens.length === 0 && sketch.index % 9 !== 8) entries.push({ resource: noneKnownOf(about), branch: own })
   const visits = visitsOf(seed, sketch, today)
   visits.forEach((visit, at) => {
     entries.push(...visitEntries(about, visit, at))
@@ -87,6 +89,19 @@ function allergyOf({ seed, sketch, subject, today }: About, allergen: Allergen):
     patient: subject,
     recordedDate: instantOf(today - dice.whole(40, 1500), dice.whole(480, 900)),
     reaction: [{ manifestation: [concept(reaction, [snomed(reactionSnomed, reaction.en)])] }],
+  }
+}
+
+function noneKnownOf({ seed, sketch, subject, today }: About): AllergyIntolerance & { id: string } {
+  const words = { en: 'No known allergy', ar: 'لا توجد حساسية معروفة' }
+  return {
+    resourceType: 'AllergyIntolerance',
+    id: uuidOf(seed, `allergy/${sketch.index}/none`),
+    clinicalStatus: hl7('allergyintolerance-clinical', 'active'),
+    verificationStatus: hl7('allergyintolerance-verification', 'confirmed'),
+    code: concept(words, [snomed('716186003', words.en)]),
+    patient: subject,
+    recordedDate: instantOf(today - 30, 600),
   }
 }
 

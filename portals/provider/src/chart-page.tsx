@@ -34,6 +34,13 @@ function Section({ title, count, children }: { title: string; count?: number; ch
   )
 }
 
+/** How much a trend wants to be seen: critical before abnormal before usual, then the one with more to show. */
+function concern({ points }: Chart['trends'][number]): number {
+  const flag = points.at(-1)?.flag
+  const rank = flag === 'LL' || flag === 'HH' ? 2 : flag === 'L' || flag === 'H' ? 1 : 0
+  return rank * 1000 + points.length
+}
+
 /** The whole chart on one screen: what matters now on top, what was below. */
 export function ChartPage() {
   const { t } = useTranslation()
@@ -101,6 +108,7 @@ export function ChartPage() {
         <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }}>
           {chart.trends
             .filter(({ points }) => points.length > 1)
+            .toSorted((a, b) => concern(b) - concern(a))
             .slice(0, 9)
             .map((trend) => (
               <Stack key={trend.code} gap={2}>
@@ -153,14 +161,14 @@ function VitalsTable({ chart }: { chart: Chart }) {
   const words = useWords()
   if (chart.vitals.latest.length === 0) return <Text size="sm">{t('chart.nothing')}</Text>
   return (
-    <Table aria-label={t('chart.vitals')} verticalSpacing={2}>
+    <Table aria-label={t('chart.vitals')} verticalSpacing={2} horizontalSpacing={4}>
       <Table.Tbody>
         {chart.vitals.latest.map(({ code, value, unit, at, flag }) => {
           const trend = chart.vitals.trends.find((one) => one.code === code)
           return (
             <Table.Tr key={code} title={formatDate(at, language, 'both')}>
               <Table.Td>{words(trend?.name ?? code, trend?.nameArabic)}</Table.Td>
-              <Table.Td ta="end" fw={600}>
+              <Table.Td ta="end" fw={600} style={{ whiteSpace: 'nowrap' }}>
                 <bdi dir="ltr">
                   {value} {unitText(unit)}
                 </bdi>
@@ -188,7 +196,7 @@ function Reports({ chart }: { chart: Chart }) {
     <Stack gap={4}>
       {chart.reports.slice(0, 8).map((report) => (
         <Group key={report.reportId} justify="space-between" wrap="nowrap">
-          <Link to={`/provider/results/${report.reportId}`}>{words(report.panelName, report.panelNameArabic)}</Link>
+          <Link to={`/provider/results/${report.reportId}`} style={{ fontSize: 'var(--mantine-font-size-sm)' }}>{words(report.panelName, report.panelNameArabic)}</Link>
           <Group gap={6} wrap="nowrap">
             {report.critical > 0 && (
               <Badge color="red.9" radius="sm" size="sm">
@@ -196,11 +204,13 @@ function Reports({ chart }: { chart: Chart }) {
               </Badge>
             )}
             {report.critical === 0 && report.abnormal > 0 && (
-              <Badge color="orange.9" variant="outline" radius="sm" size="sm" tt="none">
+              <Badge color="orange.9" variant="outline" radius="sm" size="sm" tt="none" style={{ flexShrink: 0 }}>
                 {t('chart.abnormal', { count: report.abnormal })}
               </Badge>
             )}
-            <Text size="xs">{formatDate(report.issuedAt, language)}</Text>
+            <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
+              {formatDate(report.issuedAt, language)}
+            </Text>
           </Group>
         </Group>
       ))}
