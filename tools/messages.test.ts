@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { registryOf } from '@carespine/kit/runtime'
+import { hospitalModules } from '@carespine/server/modules'
 import { describe, expect, test } from 'vitest'
 import { flatten, messageUses, placeholdersOf } from './messages.ts'
 
@@ -40,6 +42,14 @@ describe('the words on screen', () => {
     expect([...uses.keys].filter((key) => !english.has(key))).toEqual([])
     // A prefix such as `sex.` stands for several, of which at least one must exist.
     expect([...uses.patterns].filter(([, pattern]) => ![...english.keys()].some((key) => pattern.test(key))).map(([text]) => text)).toEqual([])
+  })
+
+  test('every refusal of a module or the engine is said in words', () => {
+    const { refusals } = registryOf(hospitalModules().modules)
+    // Those of the FHIR API answer programs; screens do not call it.
+    const codes = Object.keys(refusals).filter((code) => !code.startsWith('FHIR_'))
+    expect(codes.length).toBeGreaterThan(40)
+    expect(codes.filter((code) => !english.has(`refusals.${code}`))).toEqual([])
   })
 
   test('no message is left that nothing shows', () => {

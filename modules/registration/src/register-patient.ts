@@ -78,10 +78,11 @@ export async function refuseTakenIdentifiers(
   }
 }
 
-export const registerPatientCommand = command(registerPatient, async (form, { tx, now }) => {
+export const registerPatientCommand = command(registerPatient, async (form, { tx, actor, now }) => {
   if (form.birthDate > now.toISOString().slice(0, 10)) refuse('REGISTRATION_BIRTH_DATE_FUTURE', { field: 'birthDate' })
   await refuseTakenIdentifiers(tx, form.identifiers)
-  if (form.trustedSource === undefined) {
+  // A person is always asked; another system has no one to ask, and says who it is.
+  if (form.trustedSource === undefined || actor.kind === 'user') {
     const candidates = (await duplicatesOf(tx, form)).filter(({ patient }) => !form.notDuplicateOf.includes(patient.id))
     if (candidates.length > 0) {
       refuse('REGISTRATION_POSSIBLE_DUPLICATE', { candidates: candidates.map(({ patient }) => patient.id) })
