@@ -76,18 +76,22 @@ export function auditValues(entries: readonly AuditEntry[]): string[] {
   ]
 }
 
-const nobody: Scope = { branches: '', patient: '' }
 const insertion = auditInsert(1)
 
 /** Entries of reads, stored in batches before the answers leave. */
 export class AuditTrail {
   readonly #batch: Batch<readonly AuditEntry[], undefined>
 
-  constructor(database: Database) {
+  /**
+   * @param scopeOf Entries may be added under any scope. They go under that of one of their actors, whose connections are
+   * at hand: under a scope of their own, a batch cost two more round trips, one to enter it and one to come back.
+   */
+  constructor(database: Database, scopeOf: (actor: Actor) => Scope) {
     this.#batch = new Batch(
       async (groups) => {
         const entries = groups.flat()
-        await database.query(nobody, { name: 'audit', text: insertion, values: auditValues(entries) })
+        const scope = scopeOf((entries[0] as AuditEntry).actor)
+        await database.query(scope, { name: 'audit', text: insertion, values: auditValues(entries) })
         return groups.map(() => undefined)
       },
       { largest: 200 },
