@@ -126,10 +126,12 @@ function entryOf(base: string, type: string, body: Buffer, mode: 'match' | 'incl
   return { before: `{"fullUrl":"${base}/${type}/${idOf(body, row)}",`, body, after: `"search":{"mode":"${mode}"}}` }
 }
 
-// Most ids are their own key. For the rest the id stands near the beginning of the body.
+// Most ids are their own key, and stand near the beginning of the body when the client gave one, near the end when the
+// store did. Looking only at the beginning, bodies of the second kind were parsed whole: 15 % of the processor time of
+// $everything.
 function idOf(body: Buffer, row: StoredRow): string {
-  const head = body.subarray(0, 400).toString()
-  if (head.includes(`"id":"${row.id}"`)) return row.id
+  const own = `"id":"${row.id}"`
+  if (body.toString('latin1', 0, 400).includes(own) || body.toString('latin1', Math.max(0, body.length - 200)).includes(own)) return row.id
   return (JSON.parse(body.toString()) as { id: string }).id
 }
 
