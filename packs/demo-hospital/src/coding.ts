@@ -1,7 +1,7 @@
 import type { CodeableConcept, Coding, Extension } from '@carespine/fhir/resource'
 
 export const LOINC = 'http://loinc.org'
-export const SNOMED = 'http://snomed.info/sct'
+const SNOMED = 'http://snomed.info/sct'
 export const ICD10 = 'http://hl7.org/fhir/sid/icd-10'
 export const ATC = 'http://www.whocc.no/atc'
 export const UCUM = 'http://unitsofmeasure.org'

@@ -1,7 +1,7 @@
 import type { Bilingual } from './coding.ts'
 
 /** Kinds of medicine that an allergy or a state of the patient rules out. */
-export type MedicineGroup =
+type MedicineGroup =
   | 'penicillin'
   | 'cephalosporin'
   | 'macrolide'
@@ -10,7 +10,7 @@ export type MedicineGroup =
   | 'sulfonamide'
   | 'statin'
   | 'renin-angiotensin'
-export type Caution = 'pregnancy' | 'kidney'
+type Caution = 'pregnancy' | 'kidney'
 
 export interface Medicine {
   name: Bilingual

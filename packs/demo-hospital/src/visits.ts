@@ -5,7 +5,7 @@ import type { Specialty } from './house.ts'
 import { type Illness, type LastingIllness, PASSING } from './illnesses.ts'
 import { type Course, RECORD_DAYS, type Sketch } from './person-sketch.ts'
 
-export type PassingIllness = (typeof PASSING)[number]
+type PassingIllness = (typeof PASSING)[number]
 
 /** One encounter to be put on record. Days are day numbers, minutes count from midnight. */
 export interface Visit {
