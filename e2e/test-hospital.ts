@@ -44,11 +44,11 @@ export interface TestHospital {
 const practitionerId = (role: string, branch: string): string => `${role}-${branch}`
 
 /** A hospital of two branches with one user of each role at each, on a database and a port of its own. */
-export async function startTestHospital(): Promise<TestHospital> {
+export async function startTestHospital(options: { now?(): Date } = {}): Promise<TestHospital> {
   const database = await testDatabase()
   const dataFolder = await mkdtemp(join(tmpdir(), 'carespine-hospital-'))
   const config = readConfig({ PORT: '0', HL7_PORT: '0', CARESPINE_DATA: dataFolder, DATABASE_URL: database.url, LOG_LEVEL: 'error' })
-  let hospital = await startHospital(config, { ownerUrl: database.url })
+  let hospital = await startHospital(config, { ownerUrl: database.url, ...options })
   const client = await fill(hospital)
   const test: TestHospital = {
     get hospital() {
@@ -86,7 +86,7 @@ export async function startTestHospital(): Promise<TestHospital> {
     },
     async restart() {
       await hospital.close()
-      hospital = await startHospital(config, { ownerUrl: database.url })
+      hospital = await startHospital(config, { ownerUrl: database.url, ...options })
     },
     async close() {
       await hospital.close()

@@ -6,10 +6,9 @@ import { valuesAt } from '@carespine/fhir/search-parameters'
 import { allows } from '@carespine/kit/permission'
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
-import { EncounterStarted } from '@carespine/encounters/contract'
-import { AllergyAdded, PatientCreated, PatientUpdated } from '@carespine/registration/contract'
 import type { Actor, Origin, Transaction } from '@carespine/store/contract'
 import type { StoredRow } from '@carespine/store/read-records'
+import { announce, readBefore } from './announce.ts'
 
 export interface Caller {
   actor: Actor
@@ -99,7 +98,7 @@ async function auditRead(services: Services, caller: Caller, type: ResourceType,
   ])
 }
 
-export interface Entry {
+interface Entry {
   before: string
   body?: Buffer
   after: string
@@ -108,7 +107,7 @@ export interface Entry {
 const comma = Buffer.from(',')
 
 /** A Bundle put together from stored bytes: bodies are copied, not parsed. */
-export function bundleBytes(head: object, entries: readonly Entry[]): Buffer {
+function bundleBytes(head: object, entries: readonly Entry[]): Buffer {
   const parts: Buffer[] = []
   const text = JSON.stringify(head)
   if (entries.length === 0) return Buffer.from(text)
@@ -269,38 +268,18 @@ export async function putResource(
     refuse('RECORD_VERSION_CONFLICT', { current: before?.version ?? null })
   }
   const plain = withoutServerMeta(resource)
+  const previous = before && !before.deleted ? await readBefore(tx, resource.resourceType, resource.id ?? '') : undefined
   const stored = tx.write(
     before && !before.deleted ? { ...plain, meta: { ...plain.meta, versionId: before.version } } : plain,
   ) as Stored<Resource>
   const created = before === undefined || before.deleted
-  announce(tx, stored, created)
+  announce(tx, stored, { created, previous })
   return { stored, created }
 }
 
 export function postResource(tx: Transaction, resource: Resource): Stored<Resource> {
   const { id: _id, ...fresh } = withoutServerMeta(resource)
   const stored = tx.write(fresh as Resource) as Stored<Resource>
-  announce(tx, stored, true)
+  announce(tx, stored, { created: true })
   return stored
-}
-
-// A patient, an allergy or a visit that came over the API is news to the same consumers as one typed in a portal.
-export function announce(tx: Transaction, stored: Stored<Resource>, created: boolean): void {
-  const about = { resource: stored }
-  switch (stored.resourceType) {
-    case 'Patient':
-      tx.emit(created ? PatientCreated : PatientUpdated, { patientId: stored.id }, about)
-      return
-    case 'AllergyIntolerance': {
-      const patientId = stored.patient.reference?.replace('Patient/', '')
-      if (created && patientId) tx.emit(AllergyAdded, { patientId, allergyId: stored.id }, about)
-      return
-    }
-    case 'Encounter': {
-      const patientId = stored.subject?.reference?.replace('Patient/', '')
-      if (created && patientId && stored.status === 'in-progress') {
-        tx.emit(EncounterStarted, { patientId, encounterId: stored.id }, about)
-      }
-    }
-  }
 }

@@ -7,7 +7,8 @@ import { Refusal, refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { Transaction } from '@carespine/store/contract'
 import { outcomeOf } from './answer.ts'
-import { announce, type Caller, putResource, requirePermission, withoutServerMeta } from './interactions.ts'
+import { announce, removeResource } from './announce.ts'
+import { type Caller, putResource, requirePermission, withoutServerMeta } from './interactions.ts'
 
 /** Most entries in one Bundle. */
 export const MAX_ENTRIES = 20_000
@@ -157,14 +158,14 @@ async function runStep(
       }
       case 'DELETE': {
         const resource = await tx.find(step.type, step.id ?? '')
-        if (resource) tx.remove(resource as Stored<Resource>)
+        if (resource) removeResource(tx, resource as Stored<Resource>)
         return { response: { status: '204' } }
       }
       case 'POST': {
         if (match) return answerFor(match, '200')
         const resource = withReferences(withoutServerMeta({ ...(step.resource as Resource), id: step.id }), resolve, step.at)
         const stored = tx.write(resource as Resource) as Stored<Resource>
-        announce(tx, stored, true)
+        announce(tx, stored, { created: true })
         return answerFor(stored, '201')
       }
       case 'PUT': {

@@ -9,6 +9,7 @@ import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
+import { removeResource } from './announce.ts'
 import { type Caller, everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, searchResources, type Served } from './interactions.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
 
@@ -98,7 +99,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
         const resource = await tx.find(type, request.params.id)
         if (!resource) return
         if (ifMatch !== undefined && ifMatch !== resource.meta.versionId) refuse('RECORD_VERSION_CONFLICT')
-        tx.remove(resource as Stored<Resource>)
+        removeResource(tx, resource as Stored<Resource>)
       })
       return reply.code(204).send()
     })
