@@ -196,8 +196,8 @@ function Reports({ chart }: { chart: Chart }) {
     <Stack gap={4}>
       {chart.reports.slice(0, 8).map((report) => (
         <Group key={report.reportId} justify="space-between" wrap="nowrap">
-          <Link to={`/provider/results/${report.reportId}`} style={{ fontSize: 'var(--mantine-font-size-sm)' }}>{words(report.panelName, report.panelNameArabic)}</Link>
-          <Group gap={6} wrap="nowrap">
+          <Link to={`/provider/results/${report.reportId}`} style={{ fontSize: 'var(--mantine-font-size-sm)', overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap', minWidth: 0 }}>{words(report.panelName, report.panelNameArabic)}</Link>
+          <Group gap={6} wrap="nowrap" style={{ flexShrink: 0 }}>
             {report.critical > 0 && (
               <Badge color="red.9" radius="sm" size="sm">
                 {t('chart.critical')}
