@@ -34,6 +34,15 @@ const types = {
   },
 }
 
+interface Waiter {
+  scope: string
+  passedOver: number
+  take(connection: Connection): void
+  fail(error: unknown): void
+}
+
+const MOST_PASSED_OVER = 8
+
 interface Connection {
   client: pg.Client
   scope: string
@@ -66,7 +75,7 @@ export class Database {
   #sessions = 0
   readonly #mostSessions: number
   readonly #waitingForSession: (() => void)[] = []
-  readonly #waiting: { take(connection: Connection): void; fail(error: unknown): void }[] = []
+  readonly #waiting: Waiter[] = []
   #closed = false
   /** The last attempt to connect found nobody. */
   #isAway = false
@@ -122,7 +131,7 @@ export class Database {
           throw error
         }
       }
-      return await new Promise<Connection>((take, fail) => this.#waiting.push({ take, fail }))
+      return await new Promise<Connection>((take, fail) => this.#waiting.push({ scope, passedOver: 0, take, fail }))
     }
   }
 
@@ -138,9 +147,20 @@ export class Database {
       if (next) this.#take('').then(next.take, next.fail)
       return
     }
-    const next = this.#waiting.shift()
+    const next = this.#nextFor(connection)
     if (next) next.take(connection)
     else this.#idle.push(connection)
+  }
+
+  // Who waits for the scope that the connection has needs no round trip to change it. The one who waits longest is
+  // passed over a few times, not for ever.
+  #nextFor({ scope }: Connection): Waiter | undefined {
+    const [longest] = this.#waiting
+    if (!longest || longest.scope === scope || longest.passedOver >= MOST_PASSED_OVER) return this.#waiting.shift()
+    const at = this.#waiting.findIndex((waiter) => waiter.scope === scope)
+    if (at < 0) return this.#waiting.shift()
+    longest.passedOver += 1
+    return this.#waiting.splice(at, 1)[0]
   }
 
   async #enter(connection: Connection, scope: Scope): Promise<void> {
