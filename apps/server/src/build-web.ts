@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const dist = join(root, 'apps/web/dist')
@@ -33,7 +35,11 @@ export async function buildWeb(onProgress: (step: string) => void): Promise<void
   const now = fingerprint()
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === now) return
   onProgress('Building the portals')
-  const { build } = await import('vite')
-  await build({ configFile: config, root: join(root, 'apps/web'), logLevel: 'error' })
+  // In a process of its own: the bundler's memory goes away with it.
+  const vite = join(root, 'node_modules/vite/bin/vite.js')
+  const build = promisify(execFile)(process.execPath, [vite, 'build', join(root, 'apps/web'), '--config', config, '--logLevel', 'error'])
+  await build.catch((error: { stderr?: string }) => {
+    throw new Error(`The portals could not be built:\n${error.stderr ?? ''}`)
+  })
   writeFileSync(stamp, now)
 }
