@@ -15,6 +15,8 @@ import type { BareTask } from './bare-handler.ts'
 import { sampleObservation, samplePatient } from './sample-record.ts'
 
 export const BRANCH = '10000000-0000-4000-8000-000000000001'
+/** As `npm start` starts it. */
+const AS_STARTED = '--max-semi-space-size=16'
 const PASSWORD = randomBytes(18).toString('base64url')
 const COPY = 'bench_bare'
 
@@ -135,7 +137,7 @@ export class BenchHospital {
   async #spawn<T>(file: string, environment: Record<string, string>, first?: object): Promise<{ child: ChildProcess; said: T }> {
     const child = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
       env: { ...process.env, ...environment },
-      execArgv: (file.startsWith('hospital') ? process.env.BENCH_SERVER_ARGS ?? '' : '').split(' ').filter(Boolean),
+      execArgv: (file.startsWith('hospital') ? process.env.BENCH_SERVER_ARGS ?? AS_STARTED : '').split(' ').filter(Boolean),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
