@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { addBranch, addClient, addUser, findByEmail, listBranches, userActor } from '@carespine/identity/accounts'
 import { recordVitals, startEncounter } from '@carespine/encounters/contract'
 import { collectSpecimen, enterResults, receiveSpecimen, recordCallBack, releaseResult } from '@carespine/lab/contract'
+import { analyserMessage } from '@carespine/link-hl7v2/mllp-client'
+import { receiveFrame } from '@carespine/link-hl7v2/receive-message'
 import { placeOrder } from '@carespine/orders/contract'
 import type { DemoHospital, DemoStep } from '@carespine/pack-demo-hospital/contract'
 import { generateHospital } from '@carespine/pack-demo-hospital/generate'
@@ -180,4 +182,16 @@ async function doTodaysWork({ services }: RunningHospital, demo: DemoHospital): 
     }
   }
   for (const step of demo.todaysWork) await act(step)
+  await sendUnmatched(services)
+}
+
+// An analyser's result for a number that nobody gave: it waits on the laboratory's list until a person places it.
+async function sendUnmatched(services: RunningHospital['services']): Promise<void> {
+  const values = [
+    { code: '6690-2', value: 8.4, unit: '10*3/uL' },
+    { code: '718-7', value: 12.9, unit: 'g/dL' },
+    { code: '777-3', value: 268, unit: '10*3/uL' },
+  ]
+  const message = analyserMessage({ controlId: 'DEMO-1', accession: '00-0000000', panel: 'CBC', at: services.now(), values })
+  await receiveFrame(services, Buffer.from(message))
 }

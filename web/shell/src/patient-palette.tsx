@@ -2,7 +2,7 @@ import { Combobox, Group, Modal, Stack, Text, TextInput, useCombobox } from '@ma
 import { useDebouncedValue } from '@mantine/hooks'
 import { type PatientSummary, searchPatients } from '@carespine/registration/contract'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { type KeyboardEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ageOf, useLanguage, useWords } from './i18n.ts'
 import { ErrorNote, Nothing } from './page.tsx'
@@ -42,8 +42,19 @@ export function PatientSearch({ onChoose, onLeave, autoFocus = false }: { onChoo
   const [asked] = useDebouncedValue(text.trim(), 160)
   // The list is always on screen, so the keys always work on it.
   const combobox = useCombobox({ opened: true })
-  const { data, error, isFetching } = useAction(searchPatients, { text: asked, limit: 12 }, { keep: true })
+  const { data, error, isFetching, isPlaceholderData } = useAction(searchPatients, { text: asked, limit: 12 }, { keep: true })
   const patients = data?.patients ?? []
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.nativeEvent.isComposing) return
+    if (event.key === 'Escape') onLeave?.()
+    if (event.key !== 'Enter') return
+    event.preventDefault()
+    event.stopPropagation()
+    // While the list is still that of an earlier text, Enter would open somebody who was not meant.
+    if (text.trim() !== asked || isPlaceholderData) return
+    const chosen = patients[combobox.getSelectedOptionIndex()] ?? patients[0]
+    if (chosen) onChoose(chosen)
+  }
   useEffect(() => {
     combobox.selectFirstOption()
   }, [data, combobox.selectFirstOption])
@@ -57,7 +68,7 @@ export function PatientSearch({ onChoose, onLeave, autoFocus = false }: { onChoo
       }}
     >
       <Combobox.EventsTarget withExpandedAttribute>
-        <TextInput label={t('search.label')} description={t('search.hint')} value={text} onChange={(event) => setText(event.currentTarget.value)} data-autofocus={autoFocus || undefined} autoComplete="off" aria-busy={isFetching} onKeyDownCapture={(event) => event.key === 'Escape' && onLeave?.()} />
+        <TextInput label={t('search.label')} description={t('search.hint')} value={text} onChange={(event) => setText(event.currentTarget.value)} data-autofocus={autoFocus || undefined} autoComplete="off" aria-busy={isFetching} onKeyDownCapture={onKey} />
       </Combobox.EventsTarget>
       <ErrorNote error={error} />
       {patients.length > 0 && (
