@@ -1,3 +1,4 @@
+import { flagOf } from '@carespine/pack-core/flag'
 import type { Analyte, Panel, ReferenceRange } from '@carespine/pack-core/panels'
 import type { Flag } from './contract.ts'
 
@@ -48,17 +49,11 @@ export interface Interpretation {
 /** Where a value lies: within the range, beyond it, or beyond a critical limit. A limit itself is not beyond. */
 export function interpret(analyte: Analyte, value: number, whom: Whom): Interpretation {
   const range = rangeFor(analyte, whom)
-  const { low: criticalLow, high: criticalHigh } = analyte.critical ?? {}
-  if (criticalLow !== undefined && value < criticalLow) {
-    return { flag: 'LL', range, criticalReason: `below ${criticalLow} ${analyte.unit}` }
-  }
-  if (criticalHigh !== undefined && value > criticalHigh) {
-    return { flag: 'HH', range, criticalReason: `above ${criticalHigh} ${analyte.unit}` }
-  }
-  if (!range) return { flag: undefined, range }
-  if (range.low !== undefined && value < range.low) return { flag: 'L', range }
-  if (range.high !== undefined && value > range.high) return { flag: 'H', range }
-  return { flag: 'N', range }
+  const { critical, unit } = analyte
+  const flag = flagOf(value, { range, critical })
+  if (flag === 'LL') return { flag, range, criticalReason: `below ${critical?.low} ${unit}` }
+  if (flag === 'HH') return { flag, range, criticalReason: `above ${critical?.high} ${unit}` }
+  return { flag, range }
 }
 
 /** False for what is a typing or transmission error rather than a result. */

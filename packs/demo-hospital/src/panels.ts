@@ -2,7 +2,7 @@ import { type Panel as PanelContent, panelByCode, type ReferenceRange } from '@c
 import type { Bilingual } from './coding.ts'
 import type { Sex } from './people.ts'
 
-export interface Limits {
+interface Limits {
   low?: number
   high?: number
 }
@@ -66,12 +66,4 @@ function rangeIn(ranges: readonly ReferenceRange[], sex: Sex, age: number): Limi
     ...(fitting?.low === undefined ? {} : { low: fitting.low }),
     ...(fitting?.high === undefined ? {} : { high: fitting.high }),
   }
-}
-
-/** Where a value lies, as the HL7 v3 ObservationInterpretation codes say it. */
-export function flagOf({ critical }: Analyte, { low, high }: Limits, value: number): 'LL' | 'L' | 'N' | 'H' | 'HH' {
-  if (critical?.low !== undefined && value < critical.low) return 'LL'
-  if (critical?.high !== undefined && value > critical.high) return 'HH'
-  if (low !== undefined && value < low) return 'L'
-  return high !== undefined && value > high ? 'H' : 'N'
 }

@@ -1,3 +1,4 @@
+import { flagOf } from '@carespine/pack-core/flag'
 import type { AllergyIntolerance, Condition, DiagnosticReport, Encounter, MedicationRequest, Observation, Patient } from '@carespine/fhir/resource'
 import { bloodOf, withDerived } from './blood.ts'
 import { ATC, concept, hl7, hl7Coding, ICD10, LOINC, MRN_SYSTEM, snomed, translation, UCUM } from './coding.ts'
@@ -7,7 +8,7 @@ import { diceOf, uuidOf } from './dice.ts'
 import { type House, locationId, type Place, providerOf, userOf } from './house.ts'
 import type { Illness } from './illnesses.ts'
 import { type Allergen, type Medicine, MEDICINES, type MedicineName } from './medicines.ts'
-import { flagOf, PANELS } from './panels.ts'
+import { PANELS, type Panel } from './panels.ts'
 import { addressOf, humanNames, phoneOf, shortName } from './people.ts'
 import { type Sketch, suitable } from './person-sketch.ts'
 import { type Visit, visitsOf } from './visits.ts'
@@ -272,7 +273,7 @@ function vitalResources(seen: Seen, encounterId: string, measured: DemoVitals): 
 
 function sampleResources(seen: Seen, panelName: keyof typeof PANELS, afterMinutes: number, sample: string): DemoEntry['resource'][] {
   const { seed, sketch, visit, today, house, branch } = seen
-  const panel = PANELS[panelName]
+  const panel: Panel = PANELS[panelName]
   const infected = visit.passing?.fever ?? false
   const blood = bloodOf(seed, sketch, { day: visit.day, today, infected, sample: `${sketch.index}/${sample}` })
   const values = withDerived(panel.analytes, blood)
@@ -297,7 +298,7 @@ function sampleResources(seen: Seen, panelName: keyof typeof PANELS, afterMinute
       effectiveDateTime: collected,
       performer,
       valueQuantity: quantity(value, analyte.unit),
-      interpretation: [hl7('v3-ObservationInterpretation', flagOf(analyte, range, value))],
+      interpretation: [hl7('v3-ObservationInterpretation', flagOf(value, { range, critical: analyte.critical }) ?? 'N')],
       ...(Object.keys(limits).length > 0 ? { referenceRange: [limits] } : {}),
     }
   })

@@ -1,6 +1,7 @@
 import { Alert, Badge, Button, Group, Paper, Table, Text, Textarea, TextInput } from '@mantine/core'
 import { can } from '@carespine/orders/contract'
 import { enterResults, getResultForm, releaseResult, type ResultItem } from '@carespine/lab/contract'
+import { flagOf } from '@carespine/pack-core/flag'
 import { usePageParams } from '@carespine/shell/app'
 import { formatDate, useLanguage, useWords } from '@carespine/shell/i18n'
 import { ErrorNote, Page, Waiting } from '@carespine/shell/page'
@@ -11,16 +12,6 @@ import { unitText } from '@carespine/ui/unit-text'
 import { useNavigate } from '@tanstack/react-router'
 import { type KeyboardEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-
-/** The flag while one types, by the same limits that the server uses. */
-function flagOf(item: ResultItem, value: number): string | undefined {
-  const { range, critical } = item
-  if (critical?.low !== undefined && value < critical.low) return 'LL'
-  if (critical?.high !== undefined && value > critical.high) return 'HH'
-  if (range?.low !== undefined && value < range.low) return 'L'
-  if (range?.high !== undefined && value > range.high) return 'H'
-  return range ? 'N' : undefined
-}
 
 /** Result entry: Enter goes on to the next analyte; flags, earlier values and mistakes show at once. */
 export function ResultEntryPage() {
@@ -55,7 +46,7 @@ export function ResultEntryPage() {
   }
   const critical = items.filter((item) => {
     const value = numberOf(item.code)
-    return value !== undefined && ['LL', 'HH'].includes(flagOf(item, value) ?? '')
+    return value !== undefined && ['LL', 'HH'].includes(flagOf(value, item) ?? '')
   })
   const entered = items.filter(({ derived }) => !derived).flatMap(({ code }) => {
     const value = numberOf(code)
@@ -136,7 +127,7 @@ export function ResultEntryPage() {
                         />
                       )}
                     </Table.Td>
-                    <Table.Td>{value !== undefined && <Flag flag={item.derived ? item.flag : flagOf(item, value)} />}</Table.Td>
+                    <Table.Td>{value !== undefined && <Flag flag={item.derived ? item.flag : flagOf(value, item)} />}</Table.Td>
                     <Table.Td>
                       {value !== undefined && !isWrong(item) && <RangeBar value={value} range={item.range} critical={item.critical} />}
                       <Text size="xs" dir="ltr" ta="start">
