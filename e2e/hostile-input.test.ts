@@ -116,7 +116,7 @@ describe('every route', () => {
   })
 
   async function expiredToken(): Promise<string> {
-    const key = await importPKCS8(readFileSync(join(hospital.dataFolder, 'keys/token-signing-key.pem'), 'utf8'), 'ES256')
+    const key = await importPKCS8((await hospital.hospital.services.store.keyring.secret('token-signing-key', Buffer.alloc(0))).toString(), 'ES256')
     const { sub, kid } = { ...decodeJwt(client.token), ...decodeProtectedHeader(client.token) }
     const issuedFor = async (seconds: number) =>
       await new SignJWT({ kind: 'client' })

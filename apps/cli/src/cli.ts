@@ -8,11 +8,10 @@ import { addClient, firstBranch, listBranches } from '@carespine/identity/accoun
 import { PORTALS } from '@carespine/identity/contract'
 import { readConfig } from '@carespine/kit/config'
 import { createServices, registryOf } from '@carespine/kit/runtime'
-import { hospitalModules, migrationSets } from '@carespine/server/modules'
+import { hospitalModules } from '@carespine/server/modules'
+import { openStore } from '@carespine/server/open-store'
 import { startPostgres } from '@carespine/store/embedded-postgres'
-import { keyEncryptionKey } from '@carespine/store/keys'
-import { migrate } from '@carespine/store/migrate'
-import { Store } from '@carespine/store/store'
+import type { Store } from '@carespine/store/store'
 import { pino } from 'pino'
 import { filesToImport, importFiles } from './import-files.ts'
 
@@ -45,17 +44,9 @@ async function open(): Promise<Installation> {
   }
   const postgres = config.databaseUrl === undefined ? await startPostgres({ folder: join(config.dataFolder, 'postgres') }) : undefined
   const ownerUrl = config.databaseUrl ?? postgres?.url ?? ''
-  const { modules } = hospitalModules()
-  const registry = registryOf(modules)
-  const applied = await migrate(ownerUrl, migrationSets(modules))
-  const store = await Store.open({
-    url: ownerUrl,
-    kek: keyEncryptionKey(config.dataFolder, config.kek),
-    now: () => new Date(),
-    governed: registry.governed,
-    connections: 4,
-  })
-  const services = createServices({ registry, store, log: pino({ level: 'silent' }), dataFolder: config.dataFolder })
+  const registry = registryOf(hospitalModules().modules)
+  const { store, applied } = await openStore(config, { ownerUrl, registry, now: () => new Date(), connections: 4 })
+  const services = createServices({ registry, store, log: pino({ level: 'silent' }) })
   return {
     services,
     store,

@@ -9,11 +9,10 @@ import { serveSockets, type Sockets } from '@carespine/kit/sockets'
 import { startListener } from '@carespine/link-hl7v2/listener'
 import { getNotification, notificationHints } from '@carespine/notifications/contract'
 import type { Hint } from '@carespine/store/contract'
-import { keyEncryptionKey } from '@carespine/store/keys'
-import { migrate } from '@carespine/store/migrate'
-import { Store } from '@carespine/store/store'
+import type { Store } from '@carespine/store/store'
 import { pino } from 'pino'
-import { hospitalModules, migrationSets } from './modules.ts'
+import { hospitalModules } from './modules.ts'
+import { openStore } from './open-store.ts'
 import { runJobs } from './run-jobs.ts'
 import { serveWebApp } from './serve-web-app.ts'
 
@@ -43,15 +42,13 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
   const { modules, identity } = hospitalModules()
   const registry = registryOf(modules)
-  await migrate(options.ownerUrl, migrationSets(modules), { onProgress: (file) => onProgress(`Updating the database: ${file}`) })
-
-  const store = await Store.open({
-    url: options.ownerUrl,
-    kek: keyEncryptionKey(config.dataFolder, config.kek),
+  const { store } = await openStore(config, {
+    ownerUrl: options.ownerUrl,
+    registry,
     now,
-    governed: registry.governed,
+    onMigration: (file) => onProgress(`Updating the database: ${file}`),
   })
-  const services = createServices({ registry, store, log, dataFolder: config.dataFolder })
+  const services = createServices({ registry, store, log })
   const authenticator = await identity.authenticator(services)
 
   const bus: Bus = new InProcessBus({

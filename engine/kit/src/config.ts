@@ -46,7 +46,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new Error(parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`).join('\n'))
   }
   const { data } = parsed
-  const kek = data.CARESPINE_KEK ?? (data.CARESPINE_KEK_FILE && readFileSync(data.CARESPINE_KEK_FILE, 'utf8').trim())
+  const kek = data.CARESPINE_KEK ?? (data.CARESPINE_KEK_FILE && contentOf('CARESPINE_KEK_FILE', data.CARESPINE_KEK_FILE))
   return {
     port: data.PORT,
     host: data.HOST,
@@ -57,5 +57,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     demo: data.CARESPINE_DEMO === 'on',
     ...(kek ? { kek } : {}),
     logLevel: data.LOG_LEVEL,
+  }
+}
+
+function contentOf(variable: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new Error(`${variable}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
 }

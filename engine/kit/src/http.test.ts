@@ -54,7 +54,7 @@ const ward = defineModule({
 
 async function serverOf(modules: readonly ModuleDefinition[]): Promise<FastifyInstance> {
   const registry = registryOf(modules)
-  const services = createServices({ registry, store, log: pino({ level: 'silent' }), dataFolder: '/nonexistent' })
+  const services = createServices({ registry, store, log: pino({ level: 'silent' }) })
   return await createHttp({
     registry,
     services,

@@ -61,7 +61,6 @@ export function createServices(options: {
   registry: Registry
   store: Store
   log: Logger
-  dataFolder: string
 }): Services & {
   /** Runs a reaction for one event, with what it does and that it was done in one transaction. */
   react(module: string, reaction: Reaction, event: EventEnvelope): Promise<void>
@@ -141,7 +140,6 @@ export function createServices(options: {
   return {
     now: store.now,
     log: options.log,
-    dataFolder: options.dataFolder,
     store,
     refusals: registry.refusals,
     events: registry.modules.flatMap((module) => module.events ?? []),

@@ -9,8 +9,6 @@ import type { Ask, CommandContext, QueryContext } from './module.ts'
 export interface Services {
   now(): Date
   log: Logger
-  /** Folder for keys and files of this installation. */
-  dataFolder: string
   /** The account a module acts under when no person does; sees every branch, or those given. */
   system(module: string, branches?: readonly string[]): Actor
   /**

@@ -45,6 +45,28 @@ describe('the keyring', () => {
     expect(() => after.open('branch', sealed, 'Patient/1/1')).toThrow()
   })
 
+  test('opens what another process sealed under a key that it made meanwhile', async () => {
+    const [kek, kept] = [randomBytes(32), shelf()]
+    const [one, other] = [await Keyring.open(kek, kept), await Keyring.open(kek, kept)]
+    await one.ensure('branch')
+    const sealed = one.seal('branch', Buffer.from('a note'), 'value')
+    expect(() => other.open('branch', sealed, 'value')).toThrow('STORE_UNAVAILABLE')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(other.open('branch', sealed, 'value').toString()).toBe('a note')
+    const elsewhere = await Keyring.open(kek, shelf())
+    expect(() => elsewhere.open('branch', sealed, 'value')).toThrow('STORE_UNAVAILABLE')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(() => elsewhere.open('branch', sealed, 'value')).toThrow('lacks data key')
+  })
+
+  test('gives every process the secret that was kept first', async () => {
+    const [kek, kept] = [randomBytes(32), shelf()]
+    const [one, other] = [await Keyring.open(kek, kept), await Keyring.open(kek, kept)]
+    const [first, second] = [await one.secret('a', randomBytes(40)), await other.secret('a', randomBytes(40))]
+    expect(second).toEqual(first)
+    expect(await other.secret('b', Buffer.from('b'))).toEqual(Buffer.from('b'))
+  })
+
   test('does not open under another key-encryption key', async () => {
     const kept = shelf()
     await (await Keyring.open(randomBytes(32), kept)).ensure('branch')

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
+import { refuse } from './refusal.ts'
 
 // A sealed value: format (1 byte), version of the branch's data key (2), nonce (12), ciphertext, tag (16).
 const FORMAT = 1
@@ -23,8 +24,8 @@ export interface KeyShelf {
  * database.
  */
 export function keyEncryptionKey(dataFolder: string, given?: string): Buffer {
-  if (given !== undefined) return parseKey(given, 'CARESPINE_KEK')
-  const file = join(dataFolder, 'keys', 'key-encryption-key')
+  if (given !== undefined) return parseKey(given, 'The key-encryption key that was given')
+  const file = keyFile(dataFolder)
   if (!existsSync(file)) {
     mkdirSync(join(dataFolder, 'keys'), { recursive: true, mode: 0o700 })
     writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
@@ -33,9 +34,13 @@ export function keyEncryptionKey(dataFolder: string, given?: string): Buffer {
   return parseKey(readFileSync(file, 'utf8').trim(), file)
 }
 
+export function keyFile(dataFolder: string): string {
+  return join(dataFolder, 'keys', 'key-encryption-key')
+}
+
 function parseKey(text: string, source: string): Buffer {
   const key = Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error(`${source} must hold 32 bytes in base64 (make one: openssl rand -base64 32)`)
+  if (key.length !== 32) throw new Error(`${source} must be 32 bytes in base64 (make one: openssl rand -base64 32)`)
   return key
 }
 
@@ -84,6 +89,8 @@ export class Keyring {
   /** By branch; the version is the place. There is no version 0. */
   readonly #keys = new Map<string, KeyObject[]>()
   readonly #hashes = new LRUCache<string, string>({ max: 50_000 })
+  /** Keys that were looked for in the database and are not there. */
+  readonly #sought = new Set<string>()
 
   private constructor(kek: KeyObject, shelf: KeyShelf, indexKey: Buffer) {
     this.#kek = kek
@@ -139,12 +146,32 @@ export class Keyring {
     return encrypt(key, keys.length - 1, plain, bound)
   }
 
-  /** Decrypts what `seal` made. Throws when it was changed or moved to another place. */
+  /**
+   * Decrypts what `seal` made. Throws when it was changed or moved to another place; refuses with STORE_UNAVAILABLE while
+   * it fetches a key that another process has made.
+   */
   open(branch: string, sealed: Buffer, bound: string): Buffer {
     if (sealed[0] !== FORMAT) throw new Error(`Sealed value of unknown format ${sealed[0]}`)
-    const key = this.#keys.get(branch)?.[sealed.readUInt16BE(1)]
-    if (!key) throw new Error(`Branch ${branch} lacks data key ${sealed.readUInt16BE(1)}`)
+    const version = sealed.readUInt16BE(1)
+    const key = this.#keys.get(branch)?.[version] ?? this.#seek(branch, version)
     return decrypt(key, sealed, bound)
+  }
+
+  // A key is stored before anything is sealed with it: one that is not there after a look will not come.
+  #seek(branch: string, version: number): never {
+    const name = `${branch}/${version}`
+    if (this.#sought.has(name)) throw new Error(`Branch ${branch} lacks data key ${version}`)
+    this.#load().then(
+      () => this.#sought.add(name),
+      () => undefined,
+    )
+    return refuse('STORE_UNAVAILABLE')
+  }
+
+  /** A secret of the whole installation, kept wrapped in the database: the one that is there, else `fresh` from then on. */
+  async secret(name: string, fresh: Uint8Array): Promise<Buffer> {
+    const bound = `secret/${name}`
+    return unwrap(this.#kek, await this.#shelf.keepSecret(name, encrypt(this.#kek, 0, fresh, bound)), bound)
   }
 
   /** Unwraps keys that another process has made since. */
@@ -185,10 +212,13 @@ export function keyedHash(key: Uint8Array): (text: string) => Buffer {
   }
 }
 
+/** The database was made with another key-encryption key. */
+export class WrongKeyEncryptionKey extends Error {}
+
 function unwrap(kek: KeyObject, wrapped: Buffer, bound: string): Buffer {
   try {
     return decrypt(kek, wrapped, bound)
   } catch {
-    throw new Error('The key-encryption key does not open this database. Use the key file it was created with.')
+    throw new WrongKeyEncryptionKey('The key-encryption key does not open this database. Use the key file it was created with.')
   }
 }

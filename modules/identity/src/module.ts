@@ -38,7 +38,7 @@ export function createIdentity(): {
       routes: (app, services) => signInRoutes(app, services, { tokens, forget: (key) => actors.forget(key) }),
     }),
     async authenticator(services) {
-      office = await TokenOffice.open(services.dataFolder)
+      office = await TokenOffice.open(services.store)
       return {
         async actorOf(token) {
           const claims = await tokens().check(token, services.now())

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { type CryptoKey, exportJWK, exportPKCS8, generateKeyPair, importJWK, importPKCS8, type JWK, jwtVerify, SignJWT } from 'jose'
 import { refuse } from '@carespine/kit/module'
+import type { Services } from '@carespine/kit/services'
 import type { Actor } from '@carespine/store/contract'
 import { LRUCache } from 'lru-cache'
 
@@ -31,16 +30,11 @@ export class TokenOffice {
     this.jwks = { keys: [jwk] }
   }
 
-  /** Opens the signing key in the data folder; makes it at the first start. */
-  static async open(dataFolder: string): Promise<TokenOffice> {
-    const file = join(dataFolder, 'keys', 'token-signing-key.pem')
-    if (!existsSync(file)) {
-      const { privateKey } = await generateKeyPair('ES256', { extractable: true })
-      mkdirSync(join(dataFolder, 'keys'), { recursive: true, mode: 0o700 })
-      writeFileSync(file, await exportPKCS8(privateKey), { mode: 0o600 })
-      chmodSync(file, 0o600)
-    }
-    const privateKey = await importPKCS8(readFileSync(file, 'utf8'), 'ES256', { extractable: true })
+  /** The signing key of this installation, made at the first start; kept in the database, wrapped, for every process. */
+  static async open({ keyring }: Services['store']): Promise<TokenOffice> {
+    const { privateKey: fresh } = await generateKeyPair('ES256', { extractable: true })
+    const kept = await keyring.secret('token-signing-key', Buffer.from(await exportPKCS8(fresh)))
+    const privateKey = await importPKCS8(kept.toString(), 'ES256', { extractable: true })
     const { d: _secret, ...jwk } = await exportJWK(privateKey)
     const publicKey = (await importJWK(jwk, 'ES256')) as CryptoKey
     return new TokenOffice(privateKey, publicKey, { ...jwk, alg: 'ES256', use: 'sig', kid: 'carespine-1' })
