@@ -1,14 +1,12 @@
 import { idKey } from '@carespine/fhir/index-entries'
-import type { Issue } from '@carespine/fhir/outcome'
 import type { Resource, ResourceType, Stored } from '@carespine/fhir/resource'
-import { parseSearch, type Include, type SearchQuery } from '@carespine/fhir/search-query'
-import { valuesAt } from '@carespine/fhir/search-parameters'
 import { allows } from '@carespine/kit/permission'
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { Actor, Origin, Transaction } from '@carespine/store/contract'
 import type { StoredRow } from '@carespine/store/read-records'
 import { announce, readBefore } from './announce.ts'
+import { bundleBytes, entryOf } from './bundle-bytes.ts'
 
 export interface Caller {
   actor: Actor
@@ -86,7 +84,8 @@ export async function readHistory(
   return bundleBytes({ resourceType: 'Bundle', type: 'history', link: links }, entries)
 }
 
-async function auditRead(services: Services, caller: Caller, type: ResourceType, rows: readonly StoredRow[], id?: string): Promise<void> {
+/** Stores the entry of a read before its answer leaves. */
+export async function auditRead(services: Services, caller: Caller, type: ResourceType, rows: readonly StoredRow[], id?: string): Promise<void> {
   const patients = [...new Set(rows.flatMap((row) => row.patient ?? []))]
   if (patients.length === 0) return
   await services.store.trail.store([
@@ -96,139 +95,6 @@ async function auditRead(services: Services, caller: Caller, type: ResourceType,
       ...(patients.length === 1 ? { patient: patients[0] as string } : { patients }),
     }),
   ])
-}
-
-interface Entry {
-  before: string
-  body?: Buffer
-  after: string
-}
-
-const comma = Buffer.from(',')
-
-/** A Bundle put together from stored bytes: bodies are copied, not parsed. */
-function bundleBytes(head: object, entries: readonly Entry[]): Buffer {
-  const parts: Buffer[] = []
-  const text = JSON.stringify(head)
-  if (entries.length === 0) return Buffer.from(text)
-  parts.push(Buffer.from(`${text.slice(0, -1)},"entry":[`))
-  entries.forEach(({ before, body, after }, at) => {
-    if (at > 0) parts.push(comma)
-    if (body) parts.push(Buffer.from(`${before}"resource":`), body, Buffer.from(`,${after}`))
-    else parts.push(Buffer.from(before + after))
-  })
-  parts.push(Buffer.from(']}'))
-  return Buffer.concat(parts)
-}
-
-function entryOf(base: string, type: string, body: Buffer, mode: 'match' | 'include', row: StoredRow): Entry {
-  return { before: `{"fullUrl":"${base}/${type}/${idOf(body, row)}",`, body, after: `"search":{"mode":"${mode}"}}` }
-}
-
-// Most ids are their own key, and stand near the beginning of the body when the client gave one, near the end when the
-// store did. Looking only at the beginning, bodies of the second kind were parsed whole: 15 % of the processor time of
-// $everything.
-function idOf(body: Buffer, row: StoredRow): string {
-  const own = `"id":"${row.id}"`
-  if (body.toString('latin1', 0, 400).includes(own) || body.toString('latin1', Math.max(0, body.length - 200)).includes(own)) return row.id
-  return (JSON.parse(body.toString()) as { id: string }).id
-}
-
-/** A search as a searchset Bundle. Refuses with the faults of the parameters. */
-export async function searchResources(
-  services: Services,
-  caller: Caller,
-  type: ResourceType,
-  parameters: readonly (readonly [string, string])[],
-  base: string,
-): Promise<Buffer> {
-  requirePermission(caller.actor, type, 'read')
-  const { query, issues } = parseSearch(type, parameters)
-  if (!query) return refuse('SEARCH_INVALID', { issues: issues as Issue[] })
-  const { store } = services
-  const scope = store.scopeOf(caller.actor)
-  const page = await store.search(scope, query)
-  const entries = page.rows.map(({ row, body }) => entryOf(base, type, body, 'match', row))
-  const rows = page.rows.map(({ row }) => row)
-  const seen = new Set(page.rows.map(({ row }) => `${type}/${row.id}`))
-  for (const include of query.includes) {
-    requirePermission(caller.actor, include.target ?? '*', 'read')
-    entries.push(...(await included(services, caller, include, page.rows, seen, base)))
-  }
-  for (const include of query.revincludes) {
-    requirePermission(caller.actor, include.source, 'read')
-    entries.push(...(await revIncluded(services, caller, include, query, page.rows, seen, base, rows)))
-  }
-  await auditRead(services, caller, type, rows)
-  const link = [{ relation: 'self', url: linkTo(base, type, parameters) }]
-  if (page.next !== undefined) {
-    const others = parameters.filter(([name]) => name !== '_cursor')
-    link.push({ relation: 'next', url: linkTo(base, type, [...others, ['_cursor', page.next]]) })
-  }
-  const total = page.total === undefined ? {} : { total: page.total }
-  return bundleBytes({ resourceType: 'Bundle', type: 'searchset', ...total, link }, entries)
-}
-
-function linkTo(base: string, type: string, parameters: readonly (readonly [string, string])[]): string {
-  const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString()
-  return `${base}/${type}${query === '' ? '' : `?${query}`}`
-}
-
-type Found = readonly { row: StoredRow; body: Buffer }[]
-
-async function included(services: Services, caller: Caller, include: Include, found: Found, seen: Set<string>, base: string): Promise<Entry[]> {
-  const { store } = services
-  const scope = store.scopeOf(caller.actor)
-  const wanted: { type: ResourceType; id: string }[] = []
-  for (const { body } of found) {
-    const resource = JSON.parse(body.toString()) as Resource
-    if (resource.resourceType !== include.source) continue
-    for (const path of include.parameter.paths) {
-      for (const value of valuesAt(resource, path)) {
-        const [type, id] = ((value as { reference?: string }).reference ?? '').split('/')
-        if (!type || !id || (include.target !== undefined && type !== include.target)) continue
-        const key = `${type}/${idKey(id)}`
-        if (seen.has(key) || !/^[A-Z][A-Za-z]+$/.test(type)) continue
-        seen.add(key)
-        wanted.push({ type: type as ResourceType, id })
-      }
-    }
-  }
-  const now = services.now()
-  const rows = await Promise.all(
-    wanted.map(async ({ type, id }) => ({ type, row: await store.reader.read({ ...caller, now }, scope, type, id) })),
-  )
-  return rows.flatMap(({ type, row }) =>
-    row && !row.deleted ? [entryOf(base, type, store.bodyOf(type, row), 'include', row)] : [],
-  )
-}
-
-async function revIncluded(
-  services: Services,
-  caller: Caller,
-  include: Include,
-  query: SearchQuery,
-  found: Found,
-  seen: Set<string>,
-  base: string,
-  audited: StoredRow[],
-): Promise<Entry[]> {
-  if (found.length === 0) return []
-  const { store } = services
-  const targets = found.map(({ row, body }) => `${query.type}/${idOf(body, row)}`).join(',')
-  const parsed = parseSearch(include.source, [
-    [include.parameter.code, targets],
-    ['_count', '1000'],
-  ])
-  if (!parsed.query) return []
-  const page = await store.search(store.scopeOf(caller.actor), parsed.query)
-  return page.rows.flatMap(({ row, body }) => {
-    const key = `${include.source}/${row.id}`
-    if (seen.has(key)) return []
-    seen.add(key)
-    audited.push(row)
-    return [entryOf(base, include.source, body, 'include', row)]
-  })
 }
 
 /** Everything of one patient as a searchset Bundle (R4 operation Patient/$everything). */

@@ -10,8 +10,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { removeResource } from './announce.ts'
-import { type Caller, everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, searchResources, type Served } from './interactions.ts'
+import { type Caller, everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
+import { searchResources } from './search.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
 const BUNDLE_LIMIT = 64 * 1024 * 1024
