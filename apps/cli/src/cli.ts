@@ -15,6 +15,8 @@ import type { Store } from '@carespine/store/store'
 import { pino } from 'pino'
 import { filesToImport, importFiles } from './import-files.ts'
 
+const CLIENT_ROLES: readonly string[] = ['system', 'monitor', ...PORTALS]
+
 const usage = `Usage: npm run cli -- <command>
 
   migrate                          bring the database up to date
@@ -22,7 +24,7 @@ const usage = `Usage: npm run cli -- <command>
                                    load transaction bundles, resources and NDJSON
   client create --role <role> [--name NAME]
                                    make a confidential client; its secret is shown once
-                                   roles: system, ${PORTALS.join(', ')}
+                                   roles: ${CLIENT_ROLES.join(', ')}
   dead-letters                     events that could not be handled
   replay <id…|all>                 give dead letters back to their consumers
   rebuild-charts                   throw the chart projections away; they are made anew when read
@@ -90,7 +92,7 @@ async function runImport({ services }: Installation, args: readonly string[]): P
 
 async function createClient({ services }: Installation, args: readonly string[]): Promise<void> {
   const role = option(args, '--role')
-  if (role === undefined || !['system', ...PORTALS].includes(role)) throw new Error(`Give --role: system, ${PORTALS.join(', ')}`)
+  if (role === undefined || !CLIENT_ROLES.includes(role)) throw new Error(`Give --role: ${CLIENT_ROLES.join(', ')}`)
   const client = await services.transact(services.system('identity'), originOf('identity.create-client'), async ({ tx }) => {
     await firstBranch(tx)
     return await addClient(tx, { display: option(args, '--name') ?? `${role} client`, roles: [role] })

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Server as NetServer } from 'node:net'
 import { InProcessBus } from '@carespine/bus/in-process'
 import type { Bus } from '@carespine/bus/bus'
@@ -9,11 +8,12 @@ import { serveSockets, type Sockets } from '@carespine/kit/sockets'
 import { startListener } from '@carespine/link-hl7v2/listener'
 import { getNotification, notificationHints } from '@carespine/notifications/contract'
 import type { Hint } from '@carespine/store/contract'
-import type { Store } from '@carespine/store/store'
 import { pino } from 'pino'
+import { joinOthers } from './join-others.ts'
 import { hospitalModules } from './modules.ts'
 import { openStore } from './open-store.ts'
 import { runJobs } from './run-jobs.ts'
+import { serverGauges } from './server-gauges.ts'
 import { serveWebApp } from './serve-web-app.ts'
 
 export interface RunningHospital {
@@ -31,9 +31,6 @@ export interface HospitalOptions {
   now?(): Date
   onProgress?(step: string): void
 }
-
-const HINTS = 'carespine_hints'
-const OUTBOX = 'carespine_outbox'
 
 /** Starts the parts of the hospital that the configuration names, on one database. */
 export async function startHospital(config: Config, options: HospitalOptions): Promise<RunningHospital> {
@@ -56,32 +53,21 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     open: (row) => store.openEvent(row),
     onFault: (fault) => log.warn(fault, 'an event was not handled'),
   })
-  const wholeHospital = has('api') && has('worker') && has('links') && has('sockets')
   let sockets: Sockets | undefined
   const deliver = (hint: Hint): void => sockets?.deliver(hint)
-  // One process tells itself; several tell each other through the database, identifiers only.
-  store.onCommitted = ({ events, hints }) => {
-    if (events) bus.wake()
-    hints.forEach(deliver)
-    if (!wholeHospital) void tellOthers(store, events, hints).catch(() => log.warn('other processes were not told'))
-  }
-  const self = randomUUID()
-  const stopListening = wholeHospital
-    ? () => undefined
-    : await store.database.listen([HINTS, OUTBOX], (channel, payload) => {
-        if (channel === OUTBOX) bus.wake()
-        else {
-          const { from, hint } = JSON.parse(payload) as { from: string; hint: Hint }
-          if (from !== self) deliver(hint)
-        }
-      })
-  async function tellOthers(of: Store, events: boolean, hints: readonly Hint[]): Promise<void> {
-    const everywhere = { branches: '', patient: '' }
-    if (events) await of.database.query(everywhere, { text: 'select pg_notify($1, $2)', values: [OUTBOX, ''] })
-    for (const hint of hints) {
-      const payload = JSON.stringify({ from: self, hint })
-      await of.database.query(everywhere, { text: 'select pg_notify($1, $2)', values: [HINTS, payload] })
-    }
+  // On a database of its own a process has nobody to tell.
+  const others =
+    config.databaseUrl === undefined
+      ? undefined
+      : await joinOthers(store, {
+          onEvents: () => bus.wake(),
+          onHint: deliver,
+          onFault: () => log.warn('other processes were not told'),
+        })
+  store.onCommitted = (committed) => {
+    if (committed.events) bus.wake()
+    committed.hints.forEach(deliver)
+    others?.tell(committed)
   }
 
   const app = await createHttp({
@@ -93,6 +79,10 @@ export async function startHospital(config: Config, options: HospitalOptions): P
         return (await store.database.isReachable()) ? [] : ['database']
       },
     },
+    roles: config.roles,
+    gauges: serverGauges({ store, sockets: () => sockets, ...(config.databaseUrl === undefined ? { dataFolder: config.dataFolder } : {}) }),
+    metricsAccess: config.metricsAccess,
+    trustedProxies: config.trustedProxies,
   })
   if (has('api')) await serveWebApp(app)
   await app.listen({ port: config.port, host: config.host })
@@ -128,7 +118,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     services,
     bus,
     async close() {
-      stopListening()
+      others?.leave()
       await listener?.close()
       await sockets?.close()
       await closeHttp(app.server as unknown as NetServer, () => app.close())

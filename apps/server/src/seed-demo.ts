@@ -19,24 +19,44 @@ export interface DemoAccess {
 }
 
 const SEED = 'carespine-demo'
+const FILL_LOCK = 4_203_119
 
-/** The log-ins of the demo hospital; fills the hospital first when it was never filled or not to the end. */
+/**
+ * The log-ins of the demo hospital; fills the hospital first when it was never filled or not to the end. Undefined when
+ * another process, with a data folder of its own, has filled it.
+ */
 export async function demoAccess(
   hospital: RunningHospital,
   dataFolder: string,
   options: { onProgress(step: string): void; patients?: number },
-): Promise<DemoAccess> {
+): Promise<DemoAccess | undefined> {
   const file = join(dataFolder, 'demo-access.json')
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as DemoAccess
-  const { services } = hospital
-  const today = services.now().toISOString().slice(0, 10)
+  const lock = await hospital.services.store.database.begin({ branches: '', patient: '' })
+  try {
+    // Held until it is filled, which takes longer than a transaction may otherwise last.
+    await lock.query({ text: "select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)" })
+    await lock.query({ text: 'select pg_advisory_xact_lock($1)', values: [FILL_LOCK] })
+    const filled = await lock.query({ text: 'select 1 from bus.job where name = $1', values: [SEED] })
+    if (filled.length > 0) return undefined
+    const access = await fill(hospital, options)
+    writeFileSync(file, `${JSON.stringify(access, null, 2)}\n`, { mode: 0o600 })
+    await lock.query({ text: 'insert into bus.job (name, ran_at) values ($1, $2)', values: [SEED, hospital.services.now()] })
+    await lock.commit()
+    return access
+  } finally {
+    await lock.rollback()
+  }
+}
+
+async function fill(hospital: RunningHospital, options: { onProgress(step: string): void; patients?: number }): Promise<DemoAccess> {
+  const today = hospital.services.now().toISOString().slice(0, 10)
   const demo = generateHospital({ seed: SEED, today, patients: options.patients ?? 300 })
   await seedBranches(hospital, demo)
   await seedRecord(hospital, demo, options.onProgress)
   const access = await seedAccounts(hospital, demo)
   options.onProgress('Putting today’s work into the queues')
   await doTodaysWork(hospital, demo)
-  writeFileSync(file, `${JSON.stringify(access, null, 2)}\n`, { mode: 0o600 })
   return access
 }
 

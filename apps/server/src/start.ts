@@ -1,10 +1,12 @@
-// `npm start`: one process, everything in it.
+// `npm start`: one process with everything in it, or with the roles that ROLES names.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { addSetupLink, firstBranch, listAccounts } from '@carespine/identity/accounts'
-import { readConfig } from '@carespine/kit/config'
+import { type ProcessRole, readConfig } from '@carespine/kit/config'
 import { startPostgres } from '@carespine/store/embedded-postgres'
+import type { RunningHospital } from './hospital-server.ts'
+import type { DemoAccess } from './seed-demo.ts'
 
 const began = performance.now()
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -72,9 +74,10 @@ async function main(): Promise<void> {
   } catch (error) {
     stop(`The data folder cannot be made: ${(error as Error).message}. Set CARESPINE_DATA to a folder you may write to.`)
   }
+  const has = (role: ProcessRole): boolean => config.roles.includes(role)
   const unlock = lock(config.dataFolder)
   const server = import('./hospital-server.ts')
-  const web = import('./build-web.ts').then(({ buildWeb }) => (config.roles.includes('api') ? buildWeb(progress) : undefined))
+  const web = import('./build-web.ts').then(({ buildWeb }) => (has('api') ? buildWeb(progress) : undefined))
   const postgres =
     config.databaseUrl === undefined
       ? await startPostgres({ folder: join(config.dataFolder, 'postgres'), onProgress: progress })
@@ -96,29 +99,48 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void close())
   process.on('SIGTERM', () => void close())
 
-  if (config.demo) {
-    const { demoAccess } = await import('./seed-demo.ts')
-    const { users } = await demoAccess(hospital, config.dataFolder, { onProgress: progress })
-    progress('Ready')
-    say(`\n  ${hospital.url}\n`)
-    const roles = [...new Set(users.map(({ role }) => role))]
-    say(`  ${'portal'.padEnd(11)}${'e-mail'.padEnd(44)}password`)
-    for (const role of roles) {
-      const user = users.find((one) => one.role === role)
-      if (user) say(`  ${role.padEnd(11)}${user.email.padEnd(44)}${user.password}`)
-    }
-    say(`\n  Demo data; all log-ins are in ${join(config.dataFolder, 'demo-access.json')}. CARESPINE_DEMO=off starts empty.\n`)
-    return
+  const demo = config.demo && has('api') && has('worker')
+  const users = demo ? await fillDemo(hospital, config.dataFolder) : undefined
+  progress(`Ready: ${config.roles.map((role) => `${role} (${works(hospital)[role]})`).join(', ')}`)
+  say(`\n  ${hospital.url}${has('api') ? '' : '  health and metrics'}\n`)
+  if (users) sayLogIns(users, config.dataFolder)
+  else if (demo) say('  The demo hospital was filled by another process: its log-ins are in demo-access.json in the data folder of that one.\n')
+  else if (has('api')) await saySetupLink(hospital)
+}
+
+/** What a process does under each role, for the line that says it has started. */
+const works = ({ hl7Port }: RunningHospital): Readonly<Record<ProcessRole, string>> => ({
+  api: 'HTTP API, FHIR and portals',
+  worker: 'events and scheduled jobs',
+  links: `HL7 v2 on port ${hl7Port}`,
+  sockets: 'live connections',
+})
+
+async function fillDemo(hospital: RunningHospital, dataFolder: string): Promise<DemoAccess['users'] | undefined> {
+  const { demoAccess } = await import('./seed-demo.ts')
+  return (await demoAccess(hospital, dataFolder, { onProgress: progress }))?.users
+}
+
+function sayLogIns(users: DemoAccess['users'], dataFolder: string): void {
+  say(`  ${'portal'.padEnd(11)}${'e-mail'.padEnd(44)}password`)
+  for (const role of new Set(users.map((user) => user.role))) {
+    const user = users.find((one) => one.role === role)
+    if (user) say(`  ${role.padEnd(11)}${user.email.padEnd(44)}${user.password}`)
   }
-  progress('Ready')
-  say(`\n  ${hospital.url}\n`)
-  const { services } = hospital
+  say(`\n  Demo data; all log-ins are in ${join(dataFolder, 'demo-access.json')}. CARESPINE_DEMO=off starts empty.\n`)
+}
+
+const SETUP_LOCK = 4_203_118
+
+async function saySetupLink({ services, url }: RunningHospital): Promise<void> {
   const origin = { correlationId: 'setup-link', action: 'identity.setup-link', module: 'identity' }
   const link = await services.transact(services.system('identity'), origin, async ({ tx, now }) => {
+    // Two processes that start at once would both make the first branch.
+    await tx.sql('select pg_advisory_xact_lock($1)', [SETUP_LOCK])
     await firstBranch(tx)
     return (await listAccounts(tx)).length === 0 ? await addSetupLink(tx, now) : undefined
   })
-  if (link !== undefined) say(`  Set up the first administrator, once, within a day: ${hospital.url}/setup#${link}\n`)
+  if (link !== undefined) say(`  Set up the first administrator, once, within a day: ${url}/setup#${link}\n`)
 }
 
 main().catch((error: unknown) => stop(error instanceof Error ? error.message : String(error)))

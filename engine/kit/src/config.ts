@@ -1,8 +1,20 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
+
+const list = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text) => [...new Set(text.split(',').map((entry) => entry.trim()))].filter((entry) => entry !== ''))
+
+function isAddress(text: string): boolean {
+  const [address = '', length = '0', ...more] = text.split('/')
+  return text === 'loopback' || (isIP(address) > 0 && /^\d{1,3}$/.test(length) && Number(length) <= (isIP(address) === 4 ? 32 : 128) && more.length === 0)
+}
 
 const processRoles = ['api', 'worker', 'links', 'sockets'] as const
 export type ProcessRole = (typeof processRoles)[number]
@@ -13,14 +25,12 @@ const Environment = z.object({
   HL7_PORT: port(2575),
   CARESPINE_DATA: z.string().min(1).default('./data'),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  ROLES: z
-    .string()
-    .default(processRoles.join(','))
-    .transform((text) => text.split(',').map((role) => role.trim()))
-    .pipe(z.array(z.enum(processRoles)).min(1)),
+  ROLES: list(processRoles.join(',')).pipe(z.array(z.enum(processRoles)).min(1)),
   CARESPINE_DEMO: z.enum(['on', 'off']).default('on'),
   CARESPINE_KEK: z.string().optional(),
   CARESPINE_KEK_FILE: z.string().optional(),
+  METRICS_ACCESS: z.enum(['local', 'token']).default('local'),
+  TRUSTED_PROXIES: list('').pipe(z.array(z.string().refine(isAddress, 'give addresses, subnets such as 10.0.0.0/8, or loopback'))),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 })
 
@@ -35,6 +45,10 @@ export interface Config {
   demo: boolean
   /** Key-encryption key in base64, when it does not lie in the data folder. */
   kek?: string
+  /** Who may read /metrics: callers on this machine and those with a token, or only those with a token. */
+  metricsAccess: 'local' | 'token'
+  /** Whose X-Forwarded headers are believed. */
+  trustedProxies: readonly string[]
   logLevel: string
 }
 
@@ -46,6 +60,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new Error(parsed.error.issues.map(({ path, message }) => `${path[0]?.toString()}: ${message}`).join('\n'))
   }
   const { data } = parsed
+  if (data.DATABASE_URL === undefined && data.ROLES.length < processRoles.length) {
+    throw new Error('ROLES: without DATABASE_URL no other process can do the rest. Set DATABASE_URL, or leave ROLES out.')
+  }
   const kek = data.CARESPINE_KEK ?? (data.CARESPINE_KEK_FILE && contentOf('CARESPINE_KEK_FILE', data.CARESPINE_KEK_FILE))
   return {
     port: data.PORT,
@@ -56,6 +73,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     roles: data.ROLES,
     demo: data.CARESPINE_DEMO === 'on',
     ...(kek ? { kek } : {}),
+    metricsAccess: data.METRICS_ACCESS,
+    trustedProxies: data.TRUSTED_PROXIES,
     logLevel: data.LOG_LEVEL,
   }
 }

@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { action, z } from './contract.ts'
-import { createHttp } from './http.ts'
+import { createHttp, type HttpOptions } from './http.ts'
 import { isTooDeep } from './json-body.ts'
 import { command, defineModule, type ModuleDefinition, refuse } from './module.ts'
 import { createServices, registryOf } from './runtime.ts'
@@ -20,6 +20,7 @@ const actor = (id: string): Actor => ({ kind: 'user', id, display: 'somebody', r
 const users: Readonly<Record<string, Actor>> = {
   ann: actor('30000000-0000-4000-8000-00000000000a'),
   bob: actor('30000000-0000-4000-8000-00000000000b'),
+  monitor: { ...actor('30000000-0000-4000-8000-00000000000d'), permissions: ['system.metrics'] },
   guest: { ...actor('30000000-0000-4000-8000-00000000000c'), permissions: [] },
 }
 
@@ -52,7 +53,7 @@ const ward = defineModule({
   ],
 })
 
-async function serverOf(modules: readonly ModuleDefinition[]): Promise<FastifyInstance> {
+async function serverOf(modules: readonly ModuleDefinition[], more: Partial<HttpOptions> = {}): Promise<FastifyInstance> {
   const registry = registryOf(modules)
   const services = createServices({ registry, store, log: pino({ level: 'silent' }) })
   return await createHttp({
@@ -60,6 +61,10 @@ async function serverOf(modules: readonly ModuleDefinition[]): Promise<FastifyIn
     services,
     authenticator: { actorOf: async (token) => users[token] ?? refuse('SIGN_IN_NEEDED') },
     health: { faults: async () => [] },
+    roles: ['api'],
+    gauges: [],
+    metricsAccess: 'local',
+    ...more,
   })
 }
 
@@ -168,4 +173,68 @@ describe('bodies', () => {
     expect(isTooDeep(JSON.stringify({ text: '[{'.repeat(1000), quote: '"[\\"'.repeat(1000) }))).toBe(false)
     expect(isTooDeep(`[${'[],'.repeat(5000)}[]]`)).toBe(false)
   })
+})
+
+describe('/metrics', () => {
+  const elsewhere = { url: '/metrics', remoteAddress: '10.1.2.3' }
+  const bearer = (user: string) => ({ headers: { authorization: `Bearer ${user}` } })
+
+  test('is open on the machine itself, and elsewhere to a token with its permission', async () => {
+    for (const remoteAddress of ['127.0.0.1', '127.0.9.9', '::1', '::ffff:127.0.0.1']) {
+      const { statusCode, body } = await app.inject({ url: '/metrics', remoteAddress })
+      expect([statusCode, body.includes('process_cpu_seconds_total')]).toEqual([200, true])
+    }
+    expect((await app.inject(elsewhere)).statusCode).toBe(401)
+    expect((await app.inject({ ...elsewhere, remoteAddress: '::ffff:10.1.2.3' })).statusCode).toBe(401)
+    expect((await app.inject({ ...elsewhere, ...bearer('ann') })).statusCode).toBe(403)
+    expect((await app.inject({ ...elsewhere, ...bearer('monitor') })).statusCode).toBe(200)
+  })
+
+  test('is not open to what a proxy on the machine passes on', async () => {
+    for (const header of ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']) {
+      expect((await app.inject({ url: '/metrics', headers: { [header]: '127.0.0.1' } })).statusCode).toBe(401)
+    }
+  })
+
+  test('wants a token of everybody when it is told so', async () => {
+    const strict = await serverOf([ward], { metricsAccess: 'token' })
+    expect((await strict.inject('/metrics')).statusCode).toBe(401)
+    expect((await strict.inject({ url: '/metrics', ...bearer('monitor') })).statusCode).toBe(200)
+    await strict.close()
+  })
+
+  test('shows what a module counts, and leaves out what cannot be read', async () => {
+    const counting = defineModule({
+      name: 'counting',
+      gauges: { help: { ward_beds: 'Beds' }, read: async ({ view }) => ({ ward_beds: (await view.sql('select 1')).length }) },
+    })
+    const broken = { help: { ward_broken: 'Broken' }, read: async () => Promise.reject(new Error('no')) }
+    const counted = await serverOf([counting], { gauges: [broken] })
+    const { statusCode, body } = await counted.inject('/metrics')
+    expect(statusCode).toBe(200)
+    expect(body).toContain('# HELP ward_beds Beds\n# TYPE ward_beds gauge\nward_beds 1\n')
+    expect(body).not.toContain('ward_broken')
+    await counted.close()
+  })
+})
+
+test('a process without the role api answers for its health and metrics, and says what it is asked in vain', async () => {
+  const worker = await serverOf([ward], { roles: ['worker', 'links'] })
+  for (const url of ['/health/live', '/health/ready', '/metrics']) expect((await worker.inject(url)).statusCode).toBe(200)
+  const refused = await worker.inject({ method: 'POST', url: '/api/ward/make-bed', headers: { authorization: 'Bearer ann' }, payload: { name: 'x' } })
+  expect([refused.statusCode, refused.json()]).toMatchObject([404, { code: 'NOT_SERVED_HERE', details: { roles: ['worker', 'links'] } }])
+  expect((await worker.inject('/docs')).statusCode).toBe(404)
+  await worker.close()
+})
+
+test('behind a trusted proxy, and only there, an address is the one that the proxy names', async () => {
+  const addresses = defineModule({
+    name: 'addresses',
+    routes: (scope) => void scope.get('/address', { config: { allow: 'anyone' } }, async ({ ip, protocol }) => ({ ip, protocol })),
+  })
+  const behind = await serverOf([addresses], { trustedProxies: ['10.0.0.0/8'] })
+  const headers = { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' }
+  expect((await behind.inject({ url: '/address', remoteAddress: '10.1.1.1', headers })).json()).toEqual({ ip: '192.0.2.7', protocol: 'https' })
+  expect((await behind.inject({ url: '/address', remoteAddress: '11.1.1.1', headers })).json()).toEqual({ ip: '11.1.1.1', protocol: 'http' })
+  await behind.close()
 })

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import fastifyCookie from '@fastify/cookie'
 import { Refusal, refuse } from '@carespine/store/refusal'
 import fastify, { LogController, type FastifyError, type FastifyInstance, type FastifyRequest, type RouteOptions } from 'fastify'
-import { collectDefaultMetrics, Counter, Histogram, Registry as Metrics } from 'prom-client'
-import { actionPath, type RefusalDefinition, z } from './contract.ts'
-import { allows } from './permission.ts'
 import { registerApiDocs } from './api-docs.ts'
+import { isFromThisMachine } from './caller.ts'
+import { actionPath, type RefusalDefinition, z } from './contract.ts'
 import { readJsonBodies } from './json-body.ts'
+import { type GaugeGroup, gaugesOfModules, serveMetrics } from './metrics.ts'
+import { allows } from './permission.ts'
 import type { createServices, Registry } from './runtime.ts'
 import type { Authenticator } from './services.ts'
 
@@ -23,6 +24,14 @@ export interface HttpOptions {
   services: Running
   authenticator: Authenticator
   health: Health
+  /** What this process does. Without `api` it answers for its health and metrics alone. */
+  roles: readonly string[]
+  /** Numbers of the whole server for /metrics; the modules' own come with them. */
+  gauges: readonly GaugeGroup[]
+  /** `local`: who asks on this machine needs no token for /metrics. */
+  metricsAccess: 'local' | 'token'
+  /** Whose X-Forwarded headers are believed: addresses, subnets, or names such as `loopback`. Default: nobody's. */
+  trustedProxies?: readonly string[]
 }
 
 const CORRELATION = /^[\w.-]{8,64}$/
@@ -30,16 +39,19 @@ const BODY_LIMIT = 1_048_576
 
 /**
  * The HTTP server with the routes derived from every module's actions, each behind its permission, and the routes that
- * modules and links contribute. A route that names no permission stops the server from starting.
+ * modules and links contribute; or, without the role `api`, with health and metrics alone. A route that names no permission
+ * stops the server from starting.
  */
 export async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
-  const { registry, services, authenticator } = options
+  const { registry, services, authenticator, roles: ofProcess, trustedProxies = [] } = options
+  const servesApi = ofProcess.includes('api')
   const app = fastify({
     bodyLimit: BODY_LIMIT,
     loggerInstance: services.log as never,
     // A URL may hold identifiers; lines about requests hold the URL.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     requestTimeout: 120_000,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
   }) as unknown as FastifyInstance
@@ -71,9 +83,10 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     }
     reply.header('x-correlation-id', correlationId)
     reply.header('x-content-type-options', 'nosniff')
-    const allow = request.routeOptions.config.allow
+    const { allow, openOnThisMachine } = request.routeOptions.config
     // Addresses that do not exist are answered to anyone; they open nothing.
     if (allow === undefined || allow === 'anyone') return
+    if (openOnThisMachine && isFromThisMachine(request)) return
     reply.header('cache-control', 'no-store')
     request.actor = await authenticator.actorOf(bearerToken(request))
     if (allow !== 'signed-in' && !allows(request.actor.permissions, allow)) {
@@ -88,13 +101,15 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     await reply.code(status).type('application/json; charset=utf-8').send(body)
   })
   app.setNotFoundHandler((request, reply) => {
-    const { status, body } = answerTo(new Refusal('NOT_FOUND'), registry.refusals, request)
+    const refusal = servesApi ? new Refusal('NOT_FOUND') : new Refusal('NOT_SERVED_HERE', { roles: ofProcess })
+    const { status, body } = answerTo(refusal, registry.refusals, request)
     return reply.code(status).send(body)
   })
 
   await app.register(fastifyCookie)
-  registerMetrics(app)
+  serveMetrics(app, { access: options.metricsAccess, groups: [...options.gauges, ...gaugesOfModules(registry, services)] })
   registerHealth(app, options.health)
+  if (!servesApi) return app
   await registerApiDocs(app)
   await app.register(async (api) => {
     for (const { module, served } of registry.actions.values()) deriveRoute(api, services, module, served.action.name, registry)
@@ -202,31 +217,4 @@ function registerHealth(app: FastifyInstance, health: Health): void {
     const faults = await health.faults()
     return reply.code(faults.length === 0 ? 200 : 503).send({ status: faults.length === 0 ? 'ok' : 'unready', faults })
   })
-}
-
-function registerMetrics(app: FastifyInstance): void {
-  const metrics = new Metrics()
-  collectDefaultMetrics({ register: metrics })
-  const seconds = new Histogram({
-    name: 'carespine_http_seconds',
-    help: 'Time to answer, by route pattern and status',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
-    registers: [metrics],
-  })
-  const refused = new Counter({
-    name: 'carespine_http_refused_total',
-    help: 'Answers of 400 and above',
-    labelNames: ['status'],
-    registers: [metrics],
-  })
-  // Labels are route patterns: a URL may hold an identifier, a pattern cannot.
-  app.addHook('onResponse', async (request, reply) => {
-    const status = String(reply.statusCode)
-    seconds.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status }, reply.elapsedTime / 1000)
-    if (reply.statusCode >= 400) refused.inc({ status })
-  })
-  app.get('/metrics', { config: { allow: 'anyone' }, schema: { hide: true } }, async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.metrics()),
-  )
 }

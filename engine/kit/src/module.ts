@@ -79,6 +79,13 @@ export interface ScheduledJob {
   run(context: CommandContext): Promise<void>
 }
 
+/** Numbers for operators at /metrics, read together. Counts, ages and sizes: nothing about a patient. */
+export interface Gauges<Name extends string = string> {
+  /** What each says, by its name: `carespine_alerts_unacknowledged`. */
+  help: Readonly<Record<Name, string>>
+  read(context: QueryContext): Promise<Readonly<Record<Name, number | undefined>>>
+}
+
 /** A resource type that only its module's commands may write once it belongs to a workflow. */
 export interface Owned {
   type: ResourceType
@@ -98,6 +105,7 @@ export interface ModuleDefinition {
   reactions?: readonly Reaction[]
   jobs?: readonly ScheduledJob[]
   events?: readonly EventDefinition[]
+  gauges?: Gauges
   refusals?: Readonly<Record<string, RefusalDefinition>>
   /** Routes that cannot be derived from an action: cookies, OAuth, streams. */
   routes?: RouteContributor

@@ -11,6 +11,10 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
   PERMISSION_MISSING: { status: 403, message: 'This sign-in lacks the permission named in the details.' },
   BRANCH_FORBIDDEN: { status: 403, message: 'This sign-in may not write to that branch.' },
   NOT_FOUND: { status: 404, message: 'Nothing is at this address. See /docs for what is.' },
+  NOT_SERVED_HERE: {
+    status: 404,
+    message: 'This process does not serve the API; the details name its roles. Ask a process with the role api.',
+  },
   RECORD_NOT_FOUND: { status: 404, message: 'No such record, or not one that this sign-in may see.' },
   RECORD_EXISTS: { status: 409, message: 'A record with this id exists already.' },
   RECORD_VERSION_CONFLICT: {

@@ -49,6 +49,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Permission that opens the route; `signed-in` or `anyone` are said explicitly. A route without it does not start. */
     allow?: string
+    /** Open without a token to who asks on the server's own machine. */
+    openOnThisMachine?: boolean
   }
   interface FastifyRequest {
     /** Set by the kit before the handler of every route that is not open to anyone. */

@@ -49,6 +49,12 @@ interface Connection {
   broken: boolean
 }
 
+// A process whose machine has gone says no farewell: without probes the server would keep its locks for two hours, and with
+// them the dispatching of events. One that hangs gives them up after a minute.
+const SESSION =
+  '-c role=carespine_app -c statement_timeout=60000 -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=60000 ' +
+  '-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+
 /** SQLSTATE classes and socket errors that say the server is gone or starting, not that the statement is wrong. */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -91,8 +97,9 @@ export class Database {
     for (;;) {
       const client = new pg.Client({
         connectionString: this.#url,
-        options: '-c role=carespine_app -c statement_timeout=60000 -c timezone=UTC -c jit=off',
+        options: SESSION,
         connectionTimeoutMillis: 5000,
+        keepAlive: true,
       })
       const connection: Connection = { client, scope: '', broken: false }
       client.on('error', () => {

@@ -18,6 +18,13 @@ export function createIdentity(): {
   const tokens = (): TokenOffice => office ?? refuse('STORE_UNAVAILABLE')
 
   const load = async (services: Services, claims: Claims): Promise<Actor> => {
+    const actor = await find(services, claims)
+    // Another process may have made the key of a branch since this one started.
+    const { keyring } = services.store
+    for (const branch of actor.branches) if (!keyring.has(branch)) await keyring.ensure(branch)
+    return actor
+  }
+  const find = async (services: Services, claims: Claims): Promise<Actor> => {
     const origin = { correlationId: randomUUID(), action: 'identity.check', module: 'identity' }
     return await services.view(services.system('identity'), origin, async ({ view }) => {
       if (claims.kind === 'client') return (await clientActor(view, claims.sub)) ?? refuse('IDENTITY_TOKEN_INVALID')

@@ -16,6 +16,8 @@ const permissions: Readonly<Record<string, readonly string[]>> = {
   admin: ['identity.manage', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...notices],
   it: ['hl7v2.*', 'system.*', 'audit.read', 'chart.rebuild', ...notices],
   system: ['*'],
+  // Of clients that watch the server from another machine.
+  monitor: ['system.metrics'],
 }
 
 /** Permissions of somebody with these roles. */

@@ -15,5 +15,18 @@ export const notifications = defineModule({
   reactions: [onResultAvailable, onCriticalAlert],
   jobs: [escalateAlerts],
   events: [AlertAcknowledged, AlertEscalated],
+  gauges: {
+    help: {
+      carespine_alerts_unacknowledged: 'Critical alerts that nobody took responsibility for',
+      carespine_alerts_oldest_seconds: 'Age of the oldest of them',
+    },
+    async read({ view, now }) {
+      const [row] = await view.sql<{ count: number; oldest: Date | null }>(
+        'select count(*)::int as count, min(created_at) as oldest from notifications.alert where requires_acknowledgment and acknowledged_at is null',
+      )
+      const oldest = row?.oldest ? (now.getTime() - row.oldest.getTime()) / 1000 : 0
+      return { carespine_alerts_unacknowledged: row?.count, carespine_alerts_oldest_seconds: oldest }
+    },
+  },
   refusals,
 })

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import type { Hint } from '@carespine/store/contract'
+import type { Committed, Store } from '@carespine/store/store'
+
+const HINTS = 'carespine_hints'
+const EVENTS = 'carespine_outbox'
+const everywhere = { branches: '', patient: '' }
+/** A branch key that another process made is known here at the latest after this time. */
+const KEYS_MILLISECONDS = 10_000
+
+interface Listener {
+  /** Another process committed events. */
+  onEvents(): void
+  /** Another process has something to tell browsers. */
+  onHint(hint: Hint): void
+  onFault(): void
+}
+
+export interface Others {
+  /** Tells the other processes what was committed here. Names and identifiers only. */
+  tell(committed: Committed): void
+  leave(): void
+}
+
+/** Makes this process one of several on its database: they tell each other by LISTEN and NOTIFY. */
+export async function joinOthers(store: Store, { onEvents, onHint, onFault }: Listener): Promise<Others> {
+  const self = randomUUID()
+  const stopListening = await store.database.listen([HINTS, EVENTS], (channel, payload) => {
+    const { from, hint } = JSON.parse(payload) as { from: string; hint?: Hint }
+    if (from === self) return
+    if (channel === EVENTS) onEvents()
+    else if (hint) onHint(hint)
+  })
+  const keys = setInterval(() => void store.keyring.refresh().catch(() => undefined), KEYS_MILLISECONDS)
+  keys.unref()
+
+  // While one message is under way the next ones gather: a busy process sends a few, not one for each commit.
+  let gathered: Committed[] = []
+  let underWay = false
+  const send = async (): Promise<void> => {
+    underWay = true
+    while (gathered.length > 0) {
+      const told = gathered
+      gathered = []
+      const messages: (readonly [string, string])[] = told.flatMap(({ hints }) =>
+        hints.map((hint) => [HINTS, JSON.stringify({ from: self, hint })] as const),
+      )
+      if (told.some(({ events }) => events)) messages.push([EVENTS, JSON.stringify({ from: self })])
+      await store.database
+        .query(everywhere, {
+          name: 'tell',
+          text: 'select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as told(channel, payload)',
+          values: [messages.map(([channel]) => channel), messages.map(([, payload]) => payload)],
+        })
+        // Nothing is lost: events are found by polling, and browsers look for themselves.
+        .catch(onFault)
+    }
+    underWay = false
+  }
+  return {
+    tell(committed) {
+      gathered.push(committed)
+      if (!underWay) void send()
+    },
+    leave() {
+      clearInterval(keys)
+      stopListening()
+    },
+  }
+}

@@ -1,0 +1,50 @@
+import { statfs } from 'node:fs/promises'
+import { backlog } from '@carespine/bus/backlog'
+import type { GaugeGroup } from '@carespine/kit/metrics'
+import type { Sockets } from '@carespine/kit/sockets'
+import type { Store } from '@carespine/store/store'
+
+/** What an operator watches of the server itself. Numbers of the database are the same from every process on it. */
+export function serverGauges(of: { store: Store; sockets(): Sockets | undefined; dataFolder?: string }): GaugeGroup[] {
+  const { database } = of.store
+  return [
+    {
+      help: {
+        carespine_database_up: '1 when the database answers',
+        carespine_database_connections: 'Connections of this process to the database',
+        carespine_database_connections_idle: 'Those that nobody uses at the moment',
+        carespine_database_waiting: 'Statements of this process that wait for a connection',
+      },
+      read: async () => {
+        const { open, idle, waiting } = database.connections
+        return {
+          carespine_database_up: (await database.isReachable()) ? 1 : 0,
+          carespine_database_connections: open,
+          carespine_database_connections_idle: idle,
+          carespine_database_waiting: waiting,
+        }
+      },
+    },
+    {
+      help: {
+        carespine_events_waiting: 'Events that wait for a consumer',
+        carespine_events_oldest_seconds: 'Age of the oldest event that waits',
+        carespine_dead_letters: 'Events that a consumer could not handle, and that nobody replayed',
+      },
+      read: async () => {
+        const { waiting, oldestSeconds, dead } = await backlog(database)
+        return { carespine_events_waiting: waiting, carespine_events_oldest_seconds: oldestSeconds, carespine_dead_letters: dead }
+      },
+    },
+    {
+      help: {
+        carespine_sockets: 'Browsers connected to this process',
+        carespine_data_free_bytes: 'Room on the disk that holds the data folder and its database',
+      },
+      read: async () => {
+        const disk = of.dataFolder === undefined ? undefined : await statfs(of.dataFolder)
+        return { carespine_sockets: of.sockets()?.count(), carespine_data_free_bytes: disk && disk.bavail * disk.bsize }
+      },
+    },
+  ]
+}
