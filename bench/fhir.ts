@@ -85,6 +85,7 @@ export async function recordMeasures(bench: BenchHospital, { services, url }: Ru
 interface Servers {
   ours: { url: string; pid: number }
   bare: { url: string; pid: number }
+  postmaster: number
 }
 
 interface Result {
@@ -98,6 +99,7 @@ const middle = (runs: readonly Measured[]): Measured => ({
   p50: median(runs.map(({ p50 }) => p50)),
   p99: median(runs.map(({ p99 }) => p99)),
   processor: median(runs.map(({ processor }) => processor)),
+  database: median(runs.map(({ database }) => database)),
 })
 
 /** Runs every measure against both, in turns, and prints the table. */
@@ -126,11 +128,13 @@ export async function benchFhir(bench: BenchHospital, servers: Servers): Promise
 
 function loadsOf(measure: Measure, bench: BenchHospital, { token }: Person, servers: Servers): { ours: Load; bare: Load } {
   const requests = measure.requests(bench)
+  const { postmaster } = servers
   const choose = measure.name === 'everything' ? longRecord : everyPatient
   return {
-    ours: { ...servers.ours, token, ...requests },
+    ours: { ...servers.ours, postmaster, token, ...requests },
     bare: {
       ...servers.bare,
+      postmaster,
       method: requests.method,
       // The same bodies go over the wire; the bare handler takes them and does not look.
       next: (nth) => ({ ...requests.next(nth), path: measure.kind === 'read' ? `/${measure.name}/${choose(bench, nth)}` : `/${measure.name}` }),
@@ -160,20 +164,22 @@ function printTable(results: readonly Result[], say: (line: string) => void): vo
     time(ours.p50),
     time(ours.p99),
     ours.processor.toFixed(2),
+    ours.database.toFixed(2),
     rate(bare.perSecond),
     time(bare.p50),
     time(bare.p99),
     bare.processor.toFixed(2),
+    bare.database.toFixed(2),
     `${Math.round((ours.perSecond / bare.perSecond) * 100)} %`,
     measure.medplum === undefined ? '' : String(measure.medplum),
     measure.medplum === undefined ? '' : `${(ours.perSecond / measure.medplum).toFixed(1)} x`,
   ])
-  const head = ['', '', 'req/s', 'p50 ms', 'p99 ms', 'cpu ms', 'bare/s', 'p50 ms', 'p99 ms', 'cpu ms', 'of bare', 'Medplum 5.1', 'multiple']
+  const head = ['', '', 'req/s', 'p50 ms', 'p99 ms', 'node ms', 'db ms', 'bare/s', 'p50 ms', 'p99 ms', 'node ms', 'db ms', 'of bare', 'Medplum 5.1', 'multiple']
   const widths = head.map((title, at) => Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)))
   const line = (row: readonly string[]): string => row.map((cell, at) => (at < 2 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ')
   say(`\n${CONNECTIONS} connections, ${ROUNDS} runs of ${SECONDS} s each in turns, medians. Ours with sign-in, row-level security,`)
   say('encryption and audit; bare: the same statements without any of it; Medplum 5.1 as published, audit off.')
-  say('cpu: processor time of the node process for one request, which other load on the machine changes little.\n')
+  say('node, db: processor time of the node process and of PostgreSQL for one request, which other load changes little.\n')
   say(line(head))
   say(widths.map((width) => '-'.repeat(width)).join('  '))
   for (const row of cells) say(line(row))

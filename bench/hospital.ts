@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -213,6 +213,10 @@ export class BenchHospital {
     })
   }
 
+  get postmaster(): number {
+    return Number(readFileSync(join(this.folder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
+  }
+
   /** Ends what was started and removes the data. */
   async close(): Promise<void> {
     const ending = [...this.#children].map(
@@ -239,12 +243,27 @@ export function peakMemory(pid: number): number | undefined {
   }
 }
 
-/** Processor time that a process has used so far, in milliseconds (utime + stime, in ticks of 10 ms). */
+/** Processor time of a PostgreSQL server so far, in milliseconds: of its postmaster and of every process it started. */
+export function databaseTime(postmaster: number): number {
+  const server = timesOf(postmaster)
+  if (!server) return Number.NaN
+  const serving = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (timesOf(Number(name)) ?? []) : []))
+  return serving.reduce((sum, { parent, own }) => (parent === postmaster ? sum + own : sum), server.own + server.ended)
+}
+
+/** Processor time that a process has used so far, in milliseconds; NaN where the system does not say. */
 export function processorTime(pid: number): number {
+  const times = timesOf(pid)
+  return times ? times.own : Number.NaN
+}
+
+// utime, stime and those of children that were waited for, in ticks of 10 ms.
+function timesOf(pid: number): { parent: number; own: number; ended: number } | undefined {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    return (Number(fields[11]) + Number(fields[12])) * 10
+    const fields = (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []).map(Number)
+    const at = (place: number): number => fields[place] ?? Number.NaN
+    return { parent: at(1), own: (at(11) + at(12)) * 10, ended: (at(13) + at(14)) * 10 }
   } catch {
-    return Number.NaN
+    return undefined
   }
 }

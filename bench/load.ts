@@ -1,5 +1,5 @@
 import autocannon from 'autocannon'
-import { processorTime } from './hospital.ts'
+import { databaseTime, processorTime } from './hospital.ts'
 
 /** Connections that ask at the same time, each for the next answer as soon as it has the last. */
 export const CONNECTIONS = 16
@@ -11,12 +11,15 @@ export interface Measured {
   p99: number
   /** Milliseconds of processor time that the answering process took for one request; NaN where nobody counts them. */
   processor: number
+  /** The same of PostgreSQL. */
+  database: number
 }
 
 export interface Load {
   url: string
   /** Of the process that answers. */
   pid: number
+  postmaster: number
   token?: string
   method: 'GET' | 'POST'
   /** Path and body of the nth request. */
@@ -35,10 +38,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** Asks for `seconds`. Throws when any answer is not a 2xx, or does not come. */
-export async function ask({ url, pid, token, method, next }: Load, seconds: number, name: string): Promise<Measured> {
+export async function ask({ url, pid, postmaster, token, method, next }: Load, seconds: number, name: string): Promise<Measured> {
   let nth = 0
   const times: number[] = []
   const used = processorTime(pid)
+  const usedByDatabase = databaseTime(postmaster)
   const run = autocannon({
     url,
     connections: CONNECTIONS,
@@ -69,5 +73,6 @@ export async function ask({ url, pid, token, method, next }: Load, seconds: numb
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
     processor: (processorTime(pid) - used) / times.length,
+    database: (databaseTime(postmaster) - usedByDatabase) / times.length,
   }
 }

@@ -26,7 +26,7 @@ async function run(bench: BenchHospital): Promise<void> {
   const server = await bench.startServer()
   if (bare) {
     say('Measuring')
-    await benchFhir(bench, { ours: server, bare })
+    await benchFhir(bench, { ours: server, bare, postmaster: bench.postmaster })
   }
   if (withAlerts) {
     say('\nFrom critical result to alert')

@@ -1,5 +1,15 @@
 import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
 
+/** A question to a module's own tables that is asked together with those of the same moment. */
+export interface LookUp {
+  /**
+   * Reads from the relation `asked`: the columns named by `columns`, and `nth`, which its rows must carry.
+   */
+  text: string
+  /** Names and SQL types of what an asker gives. */
+  columns: Readonly<Record<string, string>>
+}
+
 /** Branch of what every branch shares: demographics, staff, places, definitions. */
 export const SHARED_BRANCH = '00000000-0000-0000-0000-000000000000'
 
@@ -90,6 +100,11 @@ export interface ReadView {
   noteRead(patients: readonly string[]): void
   /** Plain SQL on a module's own tables, under row-level security. Commits with the unit of work. */
   sql<R extends object>(text: string, values?: readonly unknown[]): Promise<R[]>
+  /**
+   * One question to a module's own tables, asked together with those of the same moment; see `LookUp`. `patients` are
+   * those whose data it shows: the audit entries are written by the same statement.
+   */
+  lookUp<R extends object>(lookUp: LookUp, values: readonly unknown[], patients?: readonly string[]): Promise<R[]>
   /** Encrypts text under a branch's key, for module tables. Default: the actor's branch. */
   seal(text: string, branch?: string): Buffer
   /** Decrypts what `seal` made. */

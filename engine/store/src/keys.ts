@@ -8,6 +8,8 @@ import { refuse } from './refusal.ts'
 const FORMAT = 1
 const HEADER = 15
 const TAG = 16
+/** Where the nonce stands in a sealed value. */
+export const NONCE = { start: 3, end: HEADER } as const
 
 /** Where wrapped keys are kept: the database. */
 export interface KeyShelf {

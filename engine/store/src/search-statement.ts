@@ -1,6 +1,7 @@
 import { columnsOf, idKey } from '@carespine/fhir/index-entries'
 import type { SearchQuery } from '@carespine/fhir/search-query'
 import { plainArray } from './array-literal.ts'
+import type { LookUp } from './contract.ts'
 import type { Statement } from './database.ts'
 import type { StoredRow } from './read-records.ts'
 import { type Condition, patientOf, type Translated } from './search-clauses.ts'
@@ -29,6 +30,11 @@ export class StatementBuilder {
       })
   }
 
+  /** The one patient that the search is about. */
+  get patient(): string | undefined {
+    return this.#query.filters.map((filter) => patientOf(filter)).find((id) => id !== undefined)
+  }
+
   get sortCasts(): readonly string[] {
     return this.#sorts.map(({ cast }) => cast)
   }
@@ -54,15 +60,15 @@ export class StatementBuilder {
     const text =
       `select t.id, t.version, t.updated, t.branch, t.patient, t.owner, t.deleted, t.body${sortColumns} ` +
       `from fhir.${this.#query.type.toLowerCase()} t where ${conditions.join(' and ')} ` +
-      `order by ${order.join(', ')} limit ${parameter(limit)}`
-    return named(text, values)
+      `order by ${order.join(', ')} limit ${parameter(limit)}::int`
+    return { text, values }
   }
 
   count(): Statement {
     const values: unknown[] = []
     const conditions = this.#conditions((value) => `$${values.push(value)}`)
     const text = `select count(*)::int as count from fhir.${this.#query.type.toLowerCase()} t where ${conditions.join(' and ')}`
-    return named(text, values)
+    return { text, values }
   }
 
   #conditions(parameter: (value: unknown) => string): string[] {
@@ -70,8 +76,8 @@ export class StatementBuilder {
     const { ids, filters } = this.#query
     if (ids) conditions.push(`t.id = any (${parameter(ids.map(idKey))}::uuid[])`)
     const patients = filters.map((filter) => patientOf(filter))
-    const patient = patients.find((id) => id !== undefined)
-    if (patient !== undefined) conditions.push(`t.patient = ${parameter(idKey(patient))}`)
+    const { patient } = this
+    if (patient !== undefined) conditions.push(`t.patient = ${parameter(idKey(patient))}::uuid`)
     const must: string[] = []
     this.#filters.forEach(({ any, negated }, at) => {
       if (patient !== undefined && patients[at] === patient) return
@@ -120,13 +126,24 @@ export class StatementBuilder {
   }
 }
 
-// Names of prepared statements are cut at 63 bytes by PostgreSQL; a counter is short and unique in this process.
-const names = new Map<string, string>()
-function named(text: string, values: unknown[]): Statement {
-  let name = names.get(text)
-  if (name === undefined && names.size < 400) {
-    name = `search-${names.size}`
-    names.set(text, name)
+// The statement of one search, turned so that it serves all that ask it at the same moment.
+const lookUps = new Map<string, LookUp>()
+
+/** Its parameters, each written with its type as `$1::uuid`, become columns of `asked`. */
+export function lookUpOf({ text }: Statement): LookUp {
+  let lookUp = lookUps.get(text)
+  if (!lookUp) {
+    const types: string[] = []
+    const turned = text.replace(/\$(\d+)(?:::(\w+(?:\[\])?))?/g, (_match, nth: string, type: string | undefined) => {
+      if (type === undefined) throw new Error(`Parameter ${nth} of a search has no type: ${text}`)
+      types[Number(nth) - 1] = type
+      return `q.p${nth}`
+    })
+    lookUp = {
+      text: `select q.nth, found.* from asked q cross join lateral (${turned}) found`,
+      columns: Object.fromEntries(types.map((type, at) => [`p${at + 1}`, type])),
+    }
+    if (lookUps.size < 400) lookUps.set(text, lookUp)
   }
-  return { text, values, ...(name === undefined ? {} : { name }) }
+  return lookUp
 }

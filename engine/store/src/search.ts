@@ -1,11 +1,12 @@
 import { matches } from '@carespine/fhir/match'
 import type { SearchQuery } from '@carespine/fhir/search-query'
+import type { LookUp } from './contract.ts'
 import type { Statement } from './database.ts'
 import type { StoredRow } from './read-records.ts'
 import { refuse } from './refusal.ts'
 import { translate } from './search-clauses.ts'
 import { readCursor, writeCursor } from './search-cursor.ts'
-import { type SortedRow, StatementBuilder } from './search-statement.ts'
+import { lookUpOf, type SortedRow, StatementBuilder } from './search-statement.ts'
 
 export interface Page {
   rows: { row: StoredRow; body: Buffer }[]
@@ -15,6 +16,8 @@ export interface Page {
 
 export interface SearchRuntime {
   query<R>(statement: Statement): Promise<R[]>
+  /** A search within one patient: cheap, and asked together with those of the same moment. */
+  lookUp<R>(lookUp: LookUp, values: readonly unknown[], patient: string): Promise<R[]>
   open(row: StoredRow): Buffer
   hash(fact: string): string
 }
@@ -49,7 +52,12 @@ export async function runSearch(query: SearchQuery, runtime: SearchRuntime): Pro
   let looked = 0
   for (;;) {
     const limit = coarse.length === 0 ? query.count + 1 : Math.max(200, query.count * 4)
-    const found = await runtime.query<SortedRow>(build.page(limit, cursor))
+    const statement = build.page(limit, cursor)
+    const { patient } = build
+    const found =
+      patient === undefined
+        ? await runtime.query<SortedRow>(statement)
+        : await runtime.lookUp<SortedRow>(lookUpOf(statement), statement.values ?? [], patient)
     looked += found.length
     for (const row of found) {
       const body = runtime.open(row)

@@ -5,9 +5,11 @@ import type { SearchQuery } from '@carespine/fhir/search-query'
 import { type AuditEntry, AuditTrail } from './audit.ts'
 import { Batch } from './batch.ts'
 import { commitStatement, merge, type Plan, signatureOf } from './commit.ts'
-import { type Actor, type EventEnvelope, type Hint, type Origin, SHARED_BRANCH } from './contract.ts'
+import { type Actor, type EventEnvelope, type Hint, type LookUp, type Origin, SHARED_BRANCH } from './contract.ts'
 import { Database, type Scope, type Session, type Statement } from './database.ts'
 import { Keyring, type KeyShelf } from './keys.ts'
+import { LookUps, lookUpWithin } from './look-up.ts'
+import { OpenedBodies } from './opened-bodies.ts'
 import { RecordReader, type StoredRow } from './read-records.ts'
 import { Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runSearch } from './search.ts'
@@ -63,8 +65,10 @@ export class Store {
   readonly now: () => Date
   readonly trail: AuditTrail
   readonly reader: RecordReader
+  readonly lookUps: LookUps
   /** Called after each commit that emitted events or hints. */
   onCommitted: (committed: Committed) => void = () => undefined
+  readonly #opened = new OpenedBodies()
   readonly #scopes = new WeakMap<Actor, Scope>()
   readonly #commits = new Map<string, Batch<Plan, true | Error>>()
 
@@ -75,6 +79,7 @@ export class Store {
     this.now = options.now
     this.trail = new AuditTrail(database, (actor) => this.scopeOf(actor))
     this.reader = new RecordReader(this)
+    this.lookUps = new LookUps(database)
   }
 
   static async open(options: StoreOptions): Promise<Store> {
@@ -109,7 +114,8 @@ export class Store {
 
   /** Opens a row's body. The bytes are the resource as JSON. */
   bodyOf(type: ResourceType, row: StoredRow): Buffer {
-    return this.keyring.open(row.branch, row.body, `${type}/${row.id}/${row.version}`)
+    const bound = `${type}/${row.id}/${row.version}`
+    return this.#opened.open(row.branch, row.body, bound, () => this.keyring.open(row.branch, row.body, bound))
   }
 
   /** Reads as `actor`; audit entries are committed before this resolves. */
@@ -252,14 +258,24 @@ export class Store {
     })
   }
 
-  /** A FHIR search as opened rows, without parsing them. Does not audit: the caller does, with what it answers. */
-  async search(scope: Scope, query: SearchQuery, session?: Session): Promise<Page> {
-    return await runSearch(query, {
+  /**
+   * A FHIR search as opened rows, without parsing them. The caller audits what it answers, unless `noted` says that the
+   * search within one patient was written down with it, as the entry that `note` gives.
+   */
+  async search(scope: Scope, query: SearchQuery, options: { session?: Session; note?(patient: string): AuditEntry } = {}): Promise<Page & { noted: boolean }> {
+    const { session, note } = options
+    let notes = 0
+    const page = await runSearch(query, {
+      lookUp: <R>(lookUp: LookUp, values: readonly unknown[], patient: string) => {
+        if (session) return lookUpWithin<R>(session, lookUp, values)
+        return this.lookUps.ask<R>(scope, lookUp, values, note && notes++ === 0 ? [note(idKey(patient))] : [])
+      },
       query: <R>(statement: Statement) =>
         session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads' }),
       open: (row) => this.bodyOf(query.type, row),
       hash: (fact) => this.keyring.hash(fact),
     })
+    return { ...page, noted: notes > 0 }
   }
 
   /** Opens the body of an outbox row. */

@@ -13,6 +13,7 @@ import {
   type EventEnvelope,
   type EventType,
   type Hint,
+  type LookUp,
   type Origin,
   type SearchInput,
   SHARED_BRANCH,
@@ -20,6 +21,7 @@ import {
   type WriteOptions,
 } from './contract.ts'
 import type { Scope, Session } from './database.ts'
+import { lookUpWithin } from './look-up.ts'
 import type { StoredRow } from './read-records.ts'
 import { refuse, storeRefusal } from './refusal.ts'
 import { searchOf } from './search-input.ts'
@@ -139,9 +141,13 @@ export class UnitOfWork implements Transaction {
     input: SearchInput,
   ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }> {
     const query = searchOf(type, input)
-    const page = await this.#store.search(this.scope, query, this.#opening && (await this.#opening))
+    const session = this.#opening && (await this.#opening)
+    const page = await this.#store.search(this.scope, query, {
+      ...(session ? { session } : {}),
+      note: (patient) => this.#store.auditEntry(this, this.now, { resourceType: type, patient }),
+    })
     const patients = [...new Set(page.rows.flatMap(({ row }) => row.patient ?? []))]
-    if (patients.length > 0) {
+    if (patients.length > 0 && !page.noted) {
       this.#auditRead({
         resourceType: type,
         ...(patients.length === 1 ? { patient: patients[0] } : { patients }),
@@ -170,6 +176,15 @@ export class UnitOfWork implements Transaction {
     if (this.#reading) return await this.#store.database.query<R>(this.scope, { text, values }, { retry: 'reads' })
     const session = await this.#openSession()
     return await session.query<R>({ text, values })
+  }
+
+  async lookUp<R extends object>(lookUp: LookUp, values: readonly unknown[], patients: readonly string[] = []): Promise<R[]> {
+    if (!this.#reading) {
+      this.noteRead(patients)
+      return await lookUpWithin<R>(await this.#openSession(), lookUp, values)
+    }
+    const notes = patients.map((patient) => this.#store.auditEntry(this, this.now, { patient: idKey(patient) }))
+    return await this.#store.lookUps.ask<R>(this.scope, lookUp, values, notes)
   }
 
   // Opened by the first statement on a module's own tables. Work on resources alone never needs it: it commits as a

@@ -22,7 +22,9 @@ export async function searchResources(
   if (!query) return refuse('SEARCH_INVALID', { issues: issues as Issue[] })
   const { store } = services
   const scope = store.scopeOf(caller.actor)
-  const page = await store.search(scope, query)
+  const page = await store.search(scope, query, {
+    note: (patient) => store.auditEntry(caller, services.now(), { resourceType: type, patient }),
+  })
   const entries = page.rows.map(({ row, body }) => entryOf(base, type, body, 'match', row))
   const rows = page.rows.map(({ row }) => row)
   const seen = new Set(page.rows.map(({ row }) => `${type}/${row.id}`))
@@ -34,7 +36,7 @@ export async function searchResources(
     requirePermission(caller.actor, include.source, 'read')
     entries.push(...(await revIncluded(services, caller, include, query, page.rows, seen, base, rows)))
   }
-  await auditRead(services, caller, type, rows)
+  await auditRead(services, caller, type, page.noted ? rows.slice(page.rows.length) : rows)
   const link = [{ relation: 'self', url: linkTo(base, type, parameters) }]
   if (page.next !== undefined) {
     const others = parameters.filter(([name]) => name !== '_cursor')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { idKey } from '@carespine/fhir/index-entries'
 import { command, query, refuse, type Ask } from '@carespine/kit/module'
 import { openAlerts } from '@carespine/notifications/contract'
-import type { Actor, ReadView } from '@carespine/store/contract'
+import type { Actor, LookUp, ReadView } from '@carespine/store/contract'
 import { buildChart, type RecordChart } from './build-chart.ts'
 import { type Chart, getChart, rebuildChart } from './contract.ts'
 
@@ -14,11 +14,14 @@ interface Row {
   body: Buffer | null
 }
 
-// One statement: how far the record is, and the projection that is there.
-const lookUp =
-  'select c.tick::text, c.as_of, p.tick::text as known_tick, p.built_at, p.body from ' +
-  '(select sum(tick) as tick, max(at) as as_of from store.patient_clock where patient = $1) c ' +
-  'left join chart.projection p on p.patient = $1 and p.scope = $2'
+// How far the record is, and the projection that is there.
+const chartNow: LookUp = {
+  columns: { patient: 'uuid', scope: 'bytea' },
+  text:
+    'select a.nth, c.tick::text, c.as_of, p.tick::text as known_tick, p.built_at, p.body from asked a cross join lateral ' +
+    '(select sum(tick) as tick, max(at) as as_of from store.patient_clock where patient = a.patient) c ' +
+    'left join chart.projection p on p.patient = a.patient and p.scope = a.scope',
+}
 
 function scopeOf(actor: Actor): Buffer {
   return createHash('sha256').update(`${[...actor.branches].sort().join()};${actor.patient ?? ''}`).digest()
@@ -29,11 +32,10 @@ async function readChart(view: ReadView, actor: Actor, ask: Ask, patientId: stri
   const key = idKey(patientId)
   const scope = scopeOf(actor)
   const [[row], { alerts }] = await Promise.all([
-    view.sql<Row>(lookUp, [key, scope]),
+    view.lookUp<Row>(chartNow, [key, scope], [patientId]),
     actor.kind === 'user' ? ask(openAlerts, { userId: actor.id, patientId }) : { alerts: [] },
   ])
   if (!row?.tick || !row.as_of) return refuse('RECORD_NOT_FOUND', { resourceType: 'Patient' })
-  view.noteRead([patientId])
   const isFresh = row.known_tick === row.tick && row.body !== null && row.built_at !== null
   let record: RecordChart
   if (isFresh) record = JSON.parse(view.open(row.body as Buffer)) as RecordChart

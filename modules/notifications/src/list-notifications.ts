@@ -1,5 +1,5 @@
 import { command, query, refuse } from '@carespine/kit/module'
-import type { ReadView } from '@carespine/store/contract'
+import type { LookUp, ReadView } from '@carespine/store/contract'
 import { alertColumns, notificationOf, nudge } from './alerts.ts'
 import { acknowledgeNotification, AlertAcknowledged, getNotification, listNotifications, type Notification, readNotification } from './contract.ts'
 
@@ -7,13 +7,18 @@ type Row = Parameters<typeof notificationOf>[1]
 
 const open = '(x.read_at is null or (a.requires_acknowledgment and a.acknowledged_at is null))'
 
+const openNow: LookUp = {
+  columns: { user_id: 'uuid', patient: 'text' },
+  text:
+    'select q.nth, found.* from asked q cross join lateral (' +
+    `select ${alertColumns}, x.read_at from notifications.addressee x join notifications.alert a on a.id = x.alert ` +
+    `where x.user_id = q.user_id and ${open} and (q.patient is null or a.patient = q.patient) ` +
+    'order by x.created_at desc limit 50) found',
+}
+
 /** The open alerts of one user, all or about one patient. */
 export async function openAlertsOf(view: ReadView, userId: string, patientId?: string): Promise<Notification[]> {
-  const rows = await view.sql<Row>(
-    `select ${alertColumns}, x.read_at from notifications.addressee x join notifications.alert a on a.id = x.alert ` +
-      `where x.user_id = $1 and ${open} and ($2::text is null or a.patient = $2) order by x.created_at desc limit 50`,
-    [userId, patientId ?? null],
-  )
+  const rows = await view.lookUp<Row>(openNow, [userId, patientId])
   return rows.map((row) => notificationOf(view, row))
 }
 
