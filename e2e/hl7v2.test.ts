@@ -73,13 +73,24 @@ class Wire {
   }
 
   async send(message: string | Buffer): Promise<string> {
-    this.write(Buffer.concat([Buffer.from([0x0b]), Buffer.from(message), Buffer.from('\x1c\r')]))
+    this.write(framed(message))
     return await this.answer()
   }
 }
 
+/** Rows of the kept messages whose control ids begin so. */
+async function kept(control: string): Promise<{ control_id: string; status: string; reason: string | null }[]> {
+  const client = new pg.Client({ connectionString: hospital.databaseUrl })
+  await client.connect()
+  const { rows } = await client.query('select control_id, status, reason from hl7v2.message where control_id like $1 order by control_id', [`${control}%`])
+  await client.end()
+  return rows
+}
+
 const msh = (type: string, control: string, more: { version?: string; charset?: string; sender?: string } = {}) =>
   `MSH|^~\\&|${more.sender ?? 'HIS|NORTH'}|CARESPINE|MAIN|20260301101500||${type}|${control}|P|${more.version ?? '2.5.1'}||||||${more.charset ?? 'UNICODE UTF-8'}`
+/** The same message, asking for acknowledgements in MSH-15 and MSH-16. */
+const asking = (accept: string, application: string, message: string) => message.replace('|2.5.1||||||', `|2.5.1|||${accept}|${application}||`)
 const adt = (event: string, control: string, number: string, changes: { family?: string; city?: string; sex?: string; visit?: string } = {}) =>
   [
     msh(`ADT^${event}`, control),
@@ -94,6 +105,7 @@ const oru = (control: string, details: { pid?: string; accession?: string; order
     ...(details.obx ?? ['OBX|1|NM|2823-3^^LN||4.1|mmol/L|||||F']),
   ].join('\r')
 const code = (answer: string) => /\rMSA\|(\w\w)\|/.exec(answer)?.[1]
+const framed = (message: string | Buffer) => Buffer.concat([Buffer.from([0x0b]), Buffer.from(message), Buffer.from('\x1c\r')])
 
 async function patientNamed(text: string) {
   const { patients } = await hub.call(searchPatients, { text })
@@ -130,6 +142,44 @@ describe('the wire', () => {
     expect(await wire.send(adt('A08', 'CUT-4', '7003', { family: 'Whole' }))).toContain('\rMSA|AA|CUT-4\r')
     await hospital.settle()
     expect(await patientNamed('Vanished')).toEqual([])
+  })
+
+  test('a sender that closes its side after the last message still gets the answer', async () => {
+    const wire = new Wire()
+    wire.socket.end(framed(adt('A08', 'HALF-1', '7006')))
+    expect(await wire.answer()).toContain('\rMSA|AA|HALF-1\r')
+  })
+
+  test('a sender that went away before the answer sends again and nothing happens twice', async () => {
+    const message = adt('A04', 'LOST-1', '7007', { family: 'Lostanswer', visit: 'V-7007' })
+    const gone = new Wire()
+    gone.socket.write(framed(message), () => gone.socket.destroy())
+    await expect.poll(async () => (await kept('LOST-1')).length).toBe(1)
+    expect(code(await new Wire().send(message))).toBe('AA')
+    await hospital.settle()
+    const [patient, ...others] = await patientNamed('Lostanswer')
+    expect(others).toEqual([])
+    expect((await provider.call(listEncounters, { patientId: patient?.id ?? '', status: 'all' })).encounters).toHaveLength(1)
+  })
+
+  test('one control id from several connections at the same moment is one message', async () => {
+    const message = adt('A01', 'RACE-1', '7008', { family: 'Raced', visit: 'V-7008' })
+    const answers = await Promise.all(Array.from({ length: 8 }, async () => await new Wire().send(message)))
+    expect(new Set(answers).size).toBe(1)
+    expect(code(answers[0] ?? '')).toBe('AA')
+    // Another message under it, at the same moment too, is told so.
+    const others = await Promise.all(['7008', '7009'].map(async (number) => await new Wire().send(adt('A08', 'RACE-2', number, { family: 'Raced' }))))
+    expect(others.map(code).toSorted()).toEqual(['AA', 'AE'])
+    await hospital.settle()
+    expect(await patientNamed('Raced')).toHaveLength(others.findIndex((answer) => code(answer) === 'AA') + 1)
+    expect((await kept('RACE-1')).map(({ status }) => status)).toEqual(['applied'])
+  })
+
+  test('an acknowledgement is never acknowledged', async () => {
+    const wire = new Wire()
+    wire.write(framed(`${msh('ACK^A01^ACK', 'ECHO-1')}\rMSA|AA|X-1`))
+    expect(await wire.send(adt('A08', 'ECHO-2', '7006'))).toContain('\rMSA|AA|ECHO-2\r')
+    expect(await kept('ECHO-1')).toEqual([])
   })
 
   test('a frame beyond 1 MiB is refused by its control id and the connection goes on', async () => {
@@ -176,6 +226,15 @@ describe('what is refused', () => {
     expect(await patientNamed('Family7101')).toHaveLength(1)
   })
 
+  test.each([
+    ['another phone number of twelve digits', adt('A04', 'SAME-2', '7104').concat('|966512345678'), adt('A04', 'SAME-2', '7104').concat('|966512345679')],
+    ['another event', adt('A01', 'SAME-3', '7105', { visit: 'V-7105' }), adt('A03', 'SAME-3', '7105', { visit: 'V-7105' })],
+  ])('%s makes it another message', async (_what, one, other) => {
+    const wire = new Wire()
+    expect(code(await wire.send(one))).toBe('AA')
+    expect(await wire.send(other)).toContain('ERR||MSH^1^10|205^')
+  })
+
   test('another message under a used control id is refused, not lost behind the old answer', async () => {
     const wire = new Wire()
     const first = await wire.send(adt('A01', 'SAME-1', '7102'))
@@ -183,6 +242,80 @@ describe('what is refused', () => {
     const other = await wire.send(adt('A01', 'SAME-1', '7103'))
     expect(other).toContain('\rMSA|AE|SAME-1\rERR||MSH^1^10|205^')
     expect(code(await wire.send(adt('A01', 'SAME-1', '7103').replace('HIS|NORTH', 'HIS|SOUTH')))).toBe('AA')
+  })
+})
+
+describe('enhanced mode', () => {
+  test('the accept acknowledgement comes first, then the application’s, and both again for a repetition', async () => {
+    const wire = new Wire()
+    const message = asking('AL', 'AL', adt('A01', 'ENH-1', '7150', { family: 'Enhanced' }))
+    wire.write(framed(message))
+    const answers = [await wire.answer(), await wire.answer()]
+    expect(answers.map(code)).toEqual(['CA', 'AA'])
+    wire.write(framed(message))
+    expect([await wire.answer(), await wire.answer()]).toEqual(answers)
+    // Sent again in original mode it is still the same message, and is answered in that mode.
+    expect(code(await wire.send(message.replace('|AL|AL|', '|||')))).toBe('AA')
+    await hospital.settle()
+    expect(await patientNamed('Enhanced')).toHaveLength(1)
+  })
+
+  test('nothing is answered before the message is committed', async () => {
+    const wire = new Wire()
+    const client = new pg.Client({ connectionString: hospital.databaseUrl })
+    await client.connect()
+    await client.query('begin; lock table hl7v2.message in exclusive mode')
+    wire.write(framed(asking('AL', 'AL', adt('A08', 'ENH-2', '7150', { family: 'Enhanced' }))))
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(wire.isEmpty).toBe(true)
+    await client.query('commit')
+    await client.end()
+    expect([code(await wire.answer()), code(await wire.answer())]).toEqual(['CA', 'AA'])
+    expect(await kept('ENH-2')).toHaveLength(1)
+  })
+
+  test('who wants no answer gets none, and the message is stored and applied', async () => {
+    const wire = new Wire()
+    wire.write(framed(asking('NE', 'NE', adt('A01', 'ENH-3', '7151', { family: 'Unanswered' }))))
+    expect(await wire.send(asking('NE', 'AL', adt('A08', 'ENH-4', '7150', { family: 'Enhanced' })))).toContain('\rMSA|AA|ENH-4\r')
+    await hospital.settle()
+    expect(await patientNamed('Unanswered')).toHaveLength(1)
+    expect((await kept('ENH-3')).map(({ status }) => status)).toEqual(['applied'])
+  })
+
+  test('what is wrong in a message that wants no answer is seen by a person', async () => {
+    const wire = new Wire()
+    wire.write(framed(asking('NE', 'SU', adt('A01', 'ENH-5', '7152').replace('19790411', '19790231'))))
+    await expect.poll(async () => await kept('ENH-5')).toEqual([{ control_id: 'ENH-5', status: 'unmatched', reason: 'HL7V2_CONTENT' }])
+    const waiting = (await lab.call(listUnmatched, {})).messages.find(({ controlId }) => controlId === 'ENH-5')
+    await lab.call(discardMessage, { id: waiting?.id ?? '', reason: 'The sender was called' })
+  })
+
+  test('a message that is not accepted is told once, and an unknown condition by its field', async () => {
+    const wire = new Wire()
+    expect(await wire.send(asking('AL', 'AL', adt('A01', 'ENH-6', '7153').replace(/PID\|1\|\|[^|]*/, 'PID|1||')))).toContain('\rMSA|CE|ENH-6\rERR||PID^1^3|101^')
+    expect(await wire.send(asking('ER', 'ER', msh('ORM^O01', 'ENH-7')))).toContain('\rMSA|CR|ENH-7\rERR||MSH^1^9|200^')
+    expect(await wire.send(asking('ALWAYS', 'NE', adt('A01', 'ENH-8', '7153')))).toContain('\rMSA|CE|ENH-8\rERR||MSH^1^15|103^')
+    expect(await wire.send(asking('NE', '2', adt('A01', 'ENH-9', '7153')))).toContain('\rMSA|AE|ENH-9\rERR||MSH^1^16|103^')
+    expect(wire.isEmpty).toBe(true)
+    expect((await kept('ENH-')).filter(({ control_id }) => /[6-9]$/.test(control_id)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected'])
+  })
+
+  test('a frame that is too large is refused in the mode it asks for', async () => {
+    const wire = new Wire()
+    wire.write(framed(`${asking('NE', 'NE', adt('A01', 'ENH-10', '7154'))}\rNTE|1||${'x'.repeat(1_200_000)}`))
+    expect(await wire.send(`${asking('ER', 'NE', adt('A01', 'ENH-11', '7154'))}\rNTE|1||${'x'.repeat(1_200_000)}`)).toContain('\rMSA|CR|ENH-11\r')
+  })
+
+  test('a batch is answered by the acknowledgements that its messages ask for', async () => {
+    const wire = new Wire()
+    const batch = (name: string, ...wanted: [string, string][]) =>
+      `BHS|^~\\&|HIS|NORTH|||||||${name}\r${wanted.map(([accept, application], at) => asking(accept, application, adt('A08', `${name}-${at}`, '7150', { family: 'Enhanced' }))).join('\r')}\rBTS|${wanted.length}\r`
+    wire.write(framed(batch('SILENT', ['NE', 'NE'], ['ER', 'ER'])))
+    const answer = await wire.send(batch('SAID', ['NE', 'NE'], ['AL', 'AL'], ['', '']))
+    expect([...answer.matchAll(/MSA\|(\w\w)\|([\w-]+)/g)].map(([, said, control]) => `${control} ${said}`)).toEqual(['SAID-1 CA', 'SAID-1 AA', 'SAID-2 AA'])
+    expect(answer).toMatch(/^BHS\|.*\|SAID\r.*\rBTS\|3\r$/s)
+    expect(await kept('SILENT')).toHaveLength(2)
   })
 })
 
@@ -331,15 +464,21 @@ describe('messages of others', () => {
       const wire = new Wire()
       const counts: Record<string, number> = {}
       for (const message of messages) {
-        const answer = await wire.send(message)
         const header = message.toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').split(/[\r\n]/)[0]?.split('|') ?? []
-        const said = /\rMSA\|(AA|AE|AR)\|([^\r|]*)/.exec(answer)
+        const [accept = '', application = ''] = header.slice(14, 16)
+        if (accept === 'NE' && application === 'NE') {
+          wire.write(framed(message))
+          continue
+        }
+        const answer = await wire.send(message)
+        const said = /\rMSA\|(AA|AE|AR|CA|CE|CR)\|([^\r|]*)/.exec(answer)
+        if (accept === 'AL' && application === 'AL' && said?.[1] === 'CA') expect(await wire.answer()).toContain('\rMSA|AA|')
         expect(said, answer).not.toBeNull()
         if (header[0] === 'MSH' && answer.includes('MSH^1^1^') === false) expect(said?.[2]).toBe(header[9] ?? '')
         counts[said?.[1] ?? ''] = (counts[said?.[1] ?? ''] ?? 0) + 1
       }
       expect(wire.isEmpty).toBe(true)
-      expect(counts.AA).toBeGreaterThan(20)
+      expect((counts.AA ?? 0) + (counts.CA ?? 0)).toBeGreaterThan(20)
       await hospital.settle()
       const client = new pg.Client({ connectionString: hospital.databaseUrl })
       await client.connect()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { acknowledgement, type Fault } from './acknowledge.ts'
+import { acknowledgements, batchAcknowledgement, conditionFaults, type Fault, separateAnswers } from './acknowledge.ts'
 import { headerFaults } from './map-message.ts'
-import { type Message, parseMessage } from './message.ts'
+import { type Message, parseMessage, splitFrame } from './message.ts'
 
 const now = new Date('2026-03-01T07:15:00Z')
 const usual = { sender: 'LAB^1.2.3^ISO', type: 'ORU^R01^ORU_R01', control: 'C-1', processing: 'P', version: '2.5.1' }
@@ -13,9 +13,10 @@ function message(changes: Partial<typeof usual> = {}): Message {
   return parsed
 }
 
+const answersTo = (read: Message | undefined, faults: readonly Fault[]) => acknowledgements(read, faults, now, { accept: 'C-A', application: 'A-1' })
 const answerTo = (changes: Partial<typeof usual> = {}) => {
   const read = message(changes)
-  return acknowledgement(read, headerFaults(read), now, 'A-1').split('\r')
+  return answersTo(read, headerFaults(read))[0]?.split('\r') ?? []
 }
 
 describe('the answer', () => {
@@ -27,8 +28,9 @@ describe('the answer', () => {
     const answer = answerTo({ control: 'C\\X0D\\MSA\\F\\AA' })
     expect(answer[1]).toBe('MSA|AA|C\\X0D\\MSA\\F\\AA')
     const odd = parseMessage('MSH$*-#@$LAB$H$$$2026$$ORU*R01$C#X0D#MSA|x$P$2.5')
-    expect(acknowledgement(odd, [], now, 'A-1').split('\r')).toHaveLength(3)
-    expect(acknowledgement(odd, [], now, 'A-1')).toContain('\rMSA|AA|C\\X0A\\MSA\\F\\x\r')
+    const [said = ''] = answersTo(odd, [])
+    expect(said.split('\r')).toHaveLength(3)
+    expect(said).toContain('\rMSA|AA|C\\X0A\\MSA\\F\\x\r')
   })
 
   test.each<[string, Partial<typeof usual>, string, string]>([
@@ -61,11 +63,91 @@ describe('the answer', () => {
       { kind: 'AE', segment: 'PID', field: 5, code: '101', text: 'a | b' },
       { kind: 'AR', segment: 'OBX', sequence: 3, field: 5, code: '102', text: 'c' },
     ]
-    const [, msa, ...errors] = acknowledgement(message(), faults, now, 'A-1').split('\r')
+    const [, msa, ...errors] = answersTo(message(), faults)[0]?.split('\r') ?? []
     expect(msa).toBe('MSA|AR|C-1')
     expect(errors.slice(0, 2)).toEqual([
       'ERR||PID^1^5|101^Required field missing^HL70357|E||||a \\F\\ b',
       'ERR||OBX^3^5|102^Data type error^HL70357|E||||c',
+    ])
+  })
+})
+
+describe('enhanced mode', () => {
+  const asking = (accept: string, application: string) =>
+    parseMessage(`MSH|^~\\&|LAB|HOSPITAL|CARESPINE|MAIN|20260301101500||ORU^R01|C-1|P|2.5.1|||${accept}|${application}\rPID|1`) as Message
+  const wrong: Fault = { kind: 'AE', segment: 'PID', field: 3, code: '101', text: 'a' }
+  const never: Fault = { kind: 'AR', segment: 'MSH', field: 9, code: '200', text: 'b' }
+  const said = (accept: string, application: string, ...faults: Fault[]) =>
+    answersTo(asking(accept, application), faults).map((answer) => /\rMSA\|(\w\w)\|C-1\r/.exec(answer)?.[1])
+
+  test.each([
+    // MSH-15, MSH-16, taken, to be corrected, not taken here
+    ['', '', 'AA', 'AE', 'AR'],
+    ['""', '""', 'AA', 'AE', 'AR'],
+    ['AL', 'AL', 'CA AA', 'CE', 'CR'],
+    ['AL', 'NE', 'CA', 'CE', 'CR'],
+    ['AL', '', 'CA', 'CE', 'CR'],
+    ['AL', 'ER', 'CA', 'CE', 'CR'],
+    ['AL', 'SU', 'CA AA', 'CE', 'CR'],
+    ['NE', 'AL', 'AA', 'AE', 'AR'],
+    ['', 'AL', 'AA', 'AE', 'AR'],
+    ['NE', 'ER', '', 'AE', 'AR'],
+    ['NE', 'SU', 'AA', '', ''],
+    ['ER', 'NE', '', 'CE', 'CR'],
+    ['ER', 'AL', 'AA', 'CE', 'CR'],
+    ['SU', 'NE', 'CA', '', ''],
+    ['SU', 'ER', 'CA', 'AE', 'AR'],
+    ['SU', 'SU', 'CA AA', '', ''],
+    ['NE', 'NE', '', '', ''],
+    ['al', 'ne', 'CA', 'CE', 'CR'],
+  ])('MSH-15 %j and MSH-16 %j', (accept, application, taken, toCorrect, notTaken) => {
+    expect([said(accept, application), said(accept, application, wrong), said(accept, application, never)].map((all) => all.join(' '))).toEqual([taken, toCorrect, notTaken])
+  })
+
+  test('each answer has a control id of its own and asks for no answer itself', () => {
+    expect(answersTo(asking('AL', 'AL'), []).map((answer) => answer.split('\r')[0])).toEqual([
+      'MSH|^~\\&|CARESPINE|MAIN|LAB|HOSPITAL|20260301071500+0000||ACK^R01^ACK|C-A|P|2.5.1|||NE|NE||UNICODE UTF-8',
+      'MSH|^~\\&|CARESPINE|MAIN|LAB|HOSPITAL|20260301071500+0000||ACK^R01^ACK|A-1|P|2.5.1|||NE|NE||UNICODE UTF-8',
+    ])
+  })
+
+  test.each([
+    ['YES', 'NE', 'CE', [15]],
+    ['NE', 'YES', 'AE', [16]],
+    ['', 'YES', 'AE', [16]],
+    ['NO', 'NO', 'CE', [15, 16]],
+  ])('a condition that is none is refused and told: MSH-15 %j, MSH-16 %j', (accept, application, code, fields) => {
+    const read = asking(accept, application)
+    const faults = conditionFaults(read)
+    expect(faults.map(({ segment, field, code: number }) => `${segment}-${field} ${number}`)).toEqual(fields.map((field) => `MSH-${field} 103`))
+    expect(answersTo(read, faults)).toEqual([expect.stringContaining(`\rMSA|${code}|C-1\rERR||MSH^1^${fields[0]}|103^`)])
+  })
+
+  test('answers that are kept as one text come apart as they were', () => {
+    const answers = answersTo(asking('AL', 'AL'), [])
+    expect(separateAnswers(answers.join(''))).toEqual(answers)
+    expect(separateAnswers('')).toEqual([])
+  })
+})
+
+describe('the answer to a batch', () => {
+  test('names the batch and the file it answers, and says when fewer messages came than were announced', () => {
+    const header = (name: string, id: string) => `${name}|^~\\&|HIS|NORTH|CARESPINE|MAIN|20260301||||${id}\r`
+    const one = 'MSH|^~\\&|HIS|NORTH\r'
+    const content = splitFrame(Buffer.from(`${header('FHS', 'F-1')}${header('BHS', 'B-1')}${one}${one}BTS|2\r${header('BHS', 'B-2')}${one}BTS|3\rFTS|2\r`))
+    const answers = content.batches.map((batch, at) => ({ batch, answers: batch.messages.map(() => `ack ${at}\r`) }))
+    const ids = ['N-1', 'N-2', 'N-3']
+    expect(batchAcknowledgement(content, answers, now, () => ids.shift() ?? '').split('\r')).toEqual([
+      'FHS|^~\\&|CARESPINE|MAIN|HIS|NORTH|20260301071500+0000||||N-3|F-1',
+      'BHS|^~\\&|CARESPINE|MAIN|HIS|NORTH|20260301071500+0000||||N-1|B-1',
+      'ack 0',
+      'ack 0',
+      'BTS|2',
+      'BHS|^~\\&|CARESPINE|MAIN|HIS|NORTH|20260301071500+0000||||N-2|B-2',
+      'ack 1',
+      'BTS|1|BTS-1 says 3, 1 came',
+      'FTS|2',
+      '',
     ])
   })
 })

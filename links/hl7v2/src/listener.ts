@@ -16,7 +16,8 @@ const MOST_WAITING = 32
 /** Listens for HL7 v2 over MLLP. Messages of one connection are answered in the order they came. */
 export function startListener(options: { port: number; host: string; services: Services }): Promise<Listener> {
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  // A sender that closes its side after the last message still hears the answer.
+  const server = createServer({ allowHalfOpen: true, keepAlive: true }, (socket) => {
     sockets.add(socket)
     serve(socket, options.services)
     socket.on('close', () => sockets.delete(socket))
@@ -48,18 +49,20 @@ function serve(socket: Socket, services: Services): void {
     for (const message of deframer.push(chunk)) {
       waiting += 1
       last = last.then(async () => {
-        const answer = await answerTo(services, message)
-        if (!socket.destroyed) socket.write(frame(answer))
+        for (const answer of await answersTo(services, message)) if (socket.writable) socket.write(frame(answer))
         waiting -= 1
         if (waiting < MOST_WAITING && socket.isPaused()) socket.resume()
       })
     }
     if (waiting >= MOST_WAITING) socket.pause()
   })
+  socket.on('end', () => {
+    last = last.then(() => void socket.end())
+  })
 }
 
-// Whatever happens, the sender gets an answer: without one it waits, and the lane of an analyser stands still.
-async function answerTo(services: Services, { bytes, isCut }: Framed): Promise<string> {
+// Whatever happens, a sender that waits for an answer gets one: without it the lane of an analyser stands still.
+async function answersTo(services: Services, { bytes, isCut }: Framed): Promise<string[]> {
   if (isCut) return refuseFrame(services, bytes, 'too-large')
   try {
     return await receiveFrame(services, bytes)

@@ -19,6 +19,8 @@ describe('escape sequences', () => {
     ['\\X41\\\\X42\\', 'AB'],
     ['\\X4142430D0A44\\', 'ABC\nD'],
     ['\\H\\bold\\N\\ plain', 'bold plain'],
+    ['a\\.sk3\\b', 'a   b'],
+    ['a\\P\\b', 'a#b'],
     ['C:\\scans\\new', 'C:\\scans\\new'],
     ['one backslash \\ alone', 'one backslash \\ alone'],
     ['\\X4\\', '\\X4\\'],
@@ -50,6 +52,12 @@ describe('fields', () => {
 
   test('two quotation marks are HL7’s null and no text', () => {
     expect(parseMessage(`${header}\rPID|1||""`)?.first('PID')?.get(3)).toBe('')
+  })
+
+  test('a null is told from an empty value, in a field, a component and a repetition', () => {
+    const pid = parseMessage(`${header}\rPID|1||""||A^""~""|| ""|""&x^y`)?.first('PID')
+    expect([pid?.isNull(3), pid?.isNull(3, 4), pid?.isNull(5, 1), pid?.isNull(5, 2), pid?.isNull(5, 2, 1), pid?.isNull(7), pid?.isNull(8), pid?.isNull(9)]).toEqual([true, true, false, true, true, true, true, false])
+    expect(pid?.isNull(5, 3)).toBe(false)
   })
 
   test('a sender’s own delimiters are used', () => {
@@ -103,17 +111,35 @@ describe('character sets', () => {
       message('UNICODE UTF-8', Buffer.from('حربي')),
       Buffer.from('BTS|2\rFTS|1\r'),
     ])
-    const { messages, batch, counted } = splitFrame(bytes)
-    expect([messages.map(name), batch, counted]).toEqual([['حربي', 'حربي'], 'file', 2])
+    const { batches, isBatch, file } = splitFrame(bytes)
+    expect(batches.map(({ messages, counted, header: bhs }) => [messages.map(name), counted, bhs?.get(3)])).toEqual([[['حربي', 'حربي'], 2, 'A']])
+    expect([isBatch, file?.get(3)]).toEqual([true, 'A'])
   })
 
   test('a byte order mark does not hide the header', () => {
-    const { messages, batch } = splitFrame(Buffer.from(`\ufeff${header}\rPID|1||7||Harbi`))
-    expect([messages.map(name), batch]).toEqual([['Harbi'], 'none'])
+    const { batches, isBatch } = splitFrame(Buffer.from(`\ufeff${header}\rPID|1||7||Harbi`))
+    expect([batches.map(({ messages }) => messages.map(name)), isBatch]).toEqual([[['Harbi']], false])
   })
 
   test('messages that follow each other without a batch header are all there', () => {
-    expect(splitFrame(Buffer.from(`${header}\rPID|1\r${header}\rPID|1\r`))).toMatchObject({ batch: 'batch', messages: { length: 2 } })
+    expect(splitFrame(Buffer.from(`${header}\rPID|1\r${header}\rPID|1\r`))).toMatchObject({ isBatch: true, batches: [{ messages: { length: 2 } }] })
+  })
+})
+
+describe('a hostile megabyte', () => {
+  const whole = (body: string) => splitFrame(Buffer.from(`${header}\r${body}`)).batches.flatMap(({ messages }) => messages.map((bytes) => parseMessage(bytes.toString())))
+  test.each([
+    ['blanks', ' '.repeat(1_000_000), () => 0],
+    ['line breaks', '\r'.repeat(1_000_000), () => 0],
+    ['lines that are no segments', 'x\r'.repeat(500_000), () => 0],
+    ['backslashes', `OBX|1|TX|N||${'\\'.repeat(1_000_000)}`, (message) => message?.first('OBX')?.text(5).length],
+    ['half an escape sequence', `OBX|1|TX|N||\\X${'41'.repeat(500_000)}`, (message) => message?.first('OBX')?.text(5).length],
+    ['repetitions', `PID|1||${'7~'.repeat(300_000)}`, (message) => message?.first('PID')?.repetitions(3).map((_text, at) => message.first('PID')?.get(3, 1, at))],
+  ] satisfies [string, string, (message: ReturnType<typeof parseMessage>) => unknown][])('of %s is read within seconds, not minutes', (_what, body, read) => {
+    const begun = performance.now()
+    expect(splitFrame(Buffer.from(body)).isBatch).toBe(false)
+    for (const message of whole(body)) read(message)
+    expect(performance.now() - begun).toBeLessThan(8000)
   })
 })
 
@@ -133,6 +159,6 @@ describe('times', () => {
   })
 
   test('a birth date is a day that exists', () => {
-    expect([isoDate('19790411'), isoDate('19790411000000'), isoDate('19790231'), isoDate('1979')]).toEqual(['1979-04-11', '1979-04-11', undefined, undefined])
+    expect([isoDate('19790411'), isoDate('19790411000000'), isoDate('19790231'), isoDate('1979'), isoDate('19790411x')]).toEqual(['1979-04-11', '1979-04-11', undefined, undefined, undefined])
   })
 })

@@ -8,35 +8,59 @@ export interface Delimiters {
   repetition: string
   escaping: string
   subcomponent: string
+  /** Stands for what was cut off a value; since version 2.7, in MSH-2. */
+  truncation: string
   /** What iconv calls the character set of MSH-18, for `\Xdd..\`. */
   encoding: string
 }
 
+/** Segments whose first field is the field separator. */
+const HEADERS: ReadonlySet<string> = new Set(['MSH', 'FHS', 'BHS'])
+const NULL = '""'
+
 export class Segment {
   readonly name: string
   readonly #fields: readonly string[]
+  // A field may repeat a hundred thousand times: splitting it anew for each repetition would hold up the server for hours.
+  readonly #repetitions = new Map<number, readonly string[]>()
   readonly #delimiters: Delimiters
 
   constructor(text: string, delimiters: Delimiters) {
     const parts = text.split(delimiters.field)
     this.name = parts[0] ?? ''
-    // MSH-1 is the field separator itself.
-    this.#fields = this.name === 'MSH' ? [this.name, delimiters.field, ...parts.slice(1)] : parts
+    // The first field of a header is the field separator itself.
+    this.#fields = HEADERS.has(this.name) ? [this.name, delimiters.field, ...parts.slice(1)] : parts
     this.#delimiters = delimiters
   }
 
   /** Raw repetitions of a field; empty when it is empty. */
-  repetitions(field: number): string[] {
+  repetitions(field: number): readonly string[] {
+    const known = this.#repetitions.get(field)
+    if (known) return known
     const text = this.#fields[field] ?? ''
-    return text === '' ? [] : text.split(this.#delimiters.repetition)
+    const split = text === '' ? [] : text.split(this.#delimiters.repetition)
+    this.#repetitions.set(field, split)
+    return split
   }
 
-  /** A component as text, unescaped; '' when it is empty. `""`, HL7's null, is '' too. */
+  /** A component as text, unescaped; '' when it is empty. `""`, HL7's null, is '' too: `isNull` tells them apart. */
   get(field: number, component = 1, repetition = 0): string {
-    if (this.name === 'MSH' && field <= 2) return this.#fields[field] ?? ''
+    if (HEADERS.has(this.name) && field <= 2) return this.#fields[field] ?? ''
+    const first = this.#component(field, component, repetition)
+    return first === NULL ? '' : unescaped(first, this.#delimiters).trim()
+  }
+
+  /**
+   * A value that the sender wants deleted (HL7 v2.5.1, section 2.5.3): a component that is `""`, or the component of a
+   * field or repetition that is `""` as a whole.
+   */
+  isNull(field: number, component = 1, repetition = 0): boolean {
+    return this.#component(field, component, repetition) === NULL || (this.repetitions(field)[repetition] ?? '').trim() === NULL
+  }
+
+  #component(field: number, component: number, repetition: number): string {
     const part = this.repetitions(field)[repetition]?.split(this.#delimiters.component)[component - 1] ?? ''
-    const first = part.split(this.#delimiters.subcomponent)[0] ?? ''
-    return first === '""' ? '' : unescaped(first, this.#delimiters).trim()
+    return (part.split(this.#delimiters.subcomponent)[0] ?? '').trim()
   }
 
   /** A field as it came. */
@@ -52,7 +76,7 @@ export class Segment {
   /** A whole field, unescaped: its repetitions as lines, its components as they stand. */
   text(field: number): string {
     return this.repetitions(field)
-      .map((text) => (text === '""' ? '' : unescaped(text, this.#delimiters)))
+      .map((text) => (text === NULL ? '' : unescaped(text, this.#delimiters)))
       .join('\n')
       .trim()
   }
@@ -65,10 +89,10 @@ const controls = /[^\P{Cc}\t\n]/gu
  * Escape sequences: HL7 v2.5.1, section 2.7. Highlighting, character set switches and local ones are left out; what is
  * no sequence at all, such as a path with backslashes, stays as it is.
  */
-function unescaped(text: string, { field, component, repetition, escaping, subcomponent, encoding }: Delimiters): string {
+function unescaped(text: string, { field, component, repetition, escaping, subcomponent, truncation, encoding }: Delimiters): string {
   if (!text.includes(escaping)) return text.replace(controls, '')
   const one = escaping.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const known: Readonly<Record<string, string>> = { F: field, S: component, T: subcomponent, R: repetition, E: escaping, H: '', N: '', '.br': '\n', '.ce': '\n' }
+  const known: Readonly<Record<string, string>> = { F: field, S: component, T: subcomponent, R: repetition, E: escaping, P: truncation, H: '', N: '', '.br': '\n', '.ce': '\n' }
   // Neighbouring `\Xdd\` may be the bytes of one letter, so a run of them is decoded together.
   const hexRun = new RegExp(`(?:${one}X(?:[0-9A-Fa-f]{2})+${one})+`, 'g')
   const parts = new RegExp(`${hexRun.source}|${one}([^${one}]*)${one}`, 'g')
@@ -77,9 +101,9 @@ function unescaped(text: string, { field, component, repetition, escaping, subco
       if (code === undefined) return hexText(Buffer.from(whole.replaceAll(escaping, '').replaceAll('X', ''), 'hex'), encoding)
       const plain = known[code]
       if (plain !== undefined) return plain
-      const lines = /^\.sp\+?(\d{0,2})$/.exec(code)
-      if (lines) return '\n'.repeat(Number(lines[1] || 1))
-      return /^(\.(in|ti|fi|nf|sk)[+-]?\d*|Z.*|C[0-9A-F]{4}|M[0-9A-F]{4,6})$/.test(code) ? '' : whole
+      const skipped = /^\.(sp|sk)\+?(\d{0,2})$/.exec(code)
+      if (skipped) return (skipped[1] === 'sp' ? '\n' : ' ').repeat(Number(skipped[2] || 1))
+      return /^(\.(in|ti|fi|nf)[+-]?\d*|Z.*|C[0-9A-F]{4}|M[0-9A-F]{4,6})$/.test(code) ? '' : whole
     })
     .replaceAll('\r\n', '\n')
     .replaceAll('\r', '\n')
@@ -127,15 +151,21 @@ export class Message {
   }
 }
 
+function delimitersOf(header: string, encoding: string): Delimiters {
+  const field = header[3] ?? '|'
+  const end = header.indexOf(field, 4)
+  const [component = '^', repetition = '~', escaping = '\\', subcomponent = '&', truncation = '#'] = header.slice(4, end < 0 ? undefined : end)
+  return { field, component, repetition, escaping, subcomponent, truncation, encoding }
+}
+
 /** Splits a message into segments; undefined when it does not begin with a usable MSH. */
 export function parseMessage(text: string): Message | undefined {
-  const lines = text.split(/\r\n|\r|\n/)
+  const lines = text.split(/[\r\n]+/)
   const first = lines.find((line) => line.trim() !== '')?.trimStart()
   if (!first?.startsWith('MSH') || first.length < 8) return undefined
   const field = first[3] as string
   if (/[\w\s]/.test(field)) return undefined
-  const [component = '^', repetition = '~', escaping = '\\', subcomponent = '&'] = first.slice(4, first.indexOf(field, 4))
-  const delimiters = { field, component, repetition, escaping, subcomponent, encoding: charsets[charsetOf(first)] ?? 'utf8' }
+  const delimiters = delimitersOf(first, charsets[charsetOf(first)] ?? 'utf8')
   // Senders that break lines inside a value: what does not look like a segment continues the one before.
   const segments: string[] = []
   for (const line of lines) {
@@ -149,27 +179,56 @@ export function parseMessage(text: string): Message | undefined {
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
-/** What came in one frame: one message, or a batch (HL7 v2.5.1, section 2.10.3). */
-export interface FrameContent {
+/** One batch of a frame. */
+export interface Batch {
+  /** Its BHS; none where messages simply follow each other. */
+  header?: Segment
   messages: Buffer[]
-  batch: 'none' | 'batch' | 'file'
-  /** How many messages the sender says are in the batch (BTS-1). */
+  /** How many messages the sender says are in it (BTS-1). */
   counted?: number
 }
+
+/** What came in one frame: one message, or batches, perhaps in a file (HL7 v2.5.1, section 2.10.3). */
+export interface FrameContent {
+  batches: Batch[]
+  isBatch: boolean
+  /** The FHS of a file. */
+  file?: Segment
+}
+
+// The header is looked for before what stands in front of it: the other way round, a megabyte of blanks takes minutes.
+const pieceBeginnings = /(?=(?:MSH|FHS|BHS|BTS|FTS)[^\w\s])(?<=^\s*|[\r\n])/
 
 /** Separates the messages of a frame. By bytes: each message of a batch names its own character set. */
 export function splitFrame(bytes: Buffer): FrameContent {
   const isMarked = bytes.subarray(0, 3).equals(BYTE_ORDER_MARK)
   const text = (isMarked ? bytes.subarray(3) : bytes).toString('latin1')
-  const pieces = text.split(/(?<=^\s*|[\r\n])(?=(?:MSH|FHS|BHS|BTS|FTS)[^\w\s])/).filter((piece) => piece.trim() !== '')
-  const named = (name: string) => pieces.find((piece) => piece.startsWith(name))
-  const counted = /^\s*(\d+)/.exec(named('BTS')?.slice(4) ?? '')?.[1]
-  const messages = pieces.filter((piece) => !/^(FHS|BHS|BTS|FTS)/.test(piece))
-  return {
-    messages: messages.map((piece) => Buffer.from(piece, 'latin1')),
-    batch: named('FHS') ? 'file' : named('BHS') || messages.length > 1 ? 'batch' : 'none',
-    ...(counted === undefined ? {} : { counted: Number(counted) }),
+  const batches: Batch[] = []
+  let file: Segment | undefined
+  let open: Batch | undefined
+  for (const piece of text.split(pieceBeginnings)) {
+    if (piece.trim() === '') continue
+    const name = piece.slice(0, 3)
+    if (name === 'FHS') file ??= headerOf(piece)
+    if (name === 'BTS') {
+      const counted = /^\s*(\d+)/.exec(piece.slice(4))?.[1]
+      if (open && counted !== undefined) open.counted = Number(counted)
+      open = undefined
+    }
+    if (['FHS', 'BTS', 'FTS'].includes(name)) continue
+    if (name === 'BHS' || !open) {
+      open = { messages: [], ...(name === 'BHS' ? { header: headerOf(piece) } : {}) }
+      batches.push(open)
+    }
+    if (name !== 'BHS') open.messages.push(Buffer.from(piece, 'latin1'))
   }
+  const isBatch = file !== undefined || batches.some(({ header, messages }) => header !== undefined || messages.length > 1)
+  return { batches, isBatch, ...(file ? { file } : {}) }
+}
+
+function headerOf(piece: string): Segment {
+  const line = Buffer.from(piece.split(/[\r\n]/, 1)[0] ?? '', 'latin1').toString()
+  return new Segment(line, delimitersOf(line, 'utf8'))
 }
 
 // MSH-18 (HL7 table 0211) and what iconv calls it.
@@ -177,9 +236,16 @@ const charsets: Readonly<Record<string, string>> = {
   '': 'utf8',
   ASCII: 'ascii',
   'UNICODE UTF-8': 'utf8',
+  UNICODE: 'utf8',
   'UTF-8': 'utf8',
+  UTF8: 'utf8',
   '8859/1': 'latin1',
+  '8859/2': 'iso88592',
+  '8859/5': 'iso88595',
   '8859/6': 'iso88596',
+  '8859/7': 'iso88597',
+  '8859/8': 'iso88598',
+  '8859/9': 'iso88599',
   '8859/15': 'iso885915',
   'WINDOWS-1256': 'win1256',
   CP1256: 'win1256',
@@ -222,7 +288,7 @@ export function isoTime(text: string, zone: string): string | undefined {
 
 /** ISO date of an HL7 date; undefined when it is not a real one. */
 export function isoDate(text: string): string | undefined {
-  const match = /^(\d{4})(\d{2})(\d{2})/.exec(text)
+  const match = /^(\d{4})(\d{2})(\d{2})(?:\d{2}(?:\d{2}(?:\d{2}(?:\.\d+)?)?)?)?(?:[+-]\d{4})?$/.exec(text)
   if (!match) return undefined
   const date = `${match[1]}-${match[2]}-${match[3]}`
   const parsed = new Date(`${date}T00:00:00Z`)
