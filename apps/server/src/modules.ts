@@ -8,6 +8,7 @@ import { createHl7v2 } from '@carespine/link-hl7v2'
 import { notifications } from '@carespine/notifications'
 import { orders } from '@carespine/orders'
 import { registration } from '@carespine/registration'
+import { createTerminology } from '@carespine/terminology'
 import type { MigrationSet } from '@carespine/store/migrate'
 
 /** Every module of the hospital: the one list. Identity comes with the authenticator that all routes ask. */
@@ -15,7 +16,7 @@ export function hospitalModules(): { modules: ModuleDefinition[]; identity: Retu
   const identity = createIdentity()
   return {
     identity,
-    modules: [identity.module, registration, encounters, orders, lab, notifications, chart, createHl7v2(), fhirApi],
+    modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createHl7v2(), fhirApi],
   }
 }
 

@@ -1,20 +1,21 @@
 // What each role may do. `*` at the end covers what follows, between colons one resource type.
 const readChart = ['registration.read', 'encounters.read', 'orders.read', 'lab.read', 'chart.read', 'fhir:*:read']
-const notices = ['notifications.*']
+/** For everybody who works or is treated here. */
+const everyone = ['notifications.*', 'terminology.read']
 
 const clinicalTypes = ['Observation', 'Condition', 'AllergyIntolerance', 'MedicationRequest', 'MedicationStatement', 'Encounter', 'Procedure', 'ServiceRequest', 'CarePlan', 'DocumentReference']
 
 const permissions: Readonly<Record<string, readonly string[]>> = {
-  hub: ['registration.*', 'encounters.*', 'orders.read', 'fhir:Patient:*', 'fhir:Encounter:read', ...notices],
-  patient: ['chart.read', 'registration.read', 'lab.read', 'fhir:*:read', ...notices],
-  provider: [...readChart, 'registration.write', 'encounters.*', 'orders.*', ...notices, ...clinicalTypes.map((type) => `fhir:${type}:write`)],
-  nurse: [...readChart, 'encounters.*', 'registration.write', 'lab.collect', ...notices, 'fhir:Observation:write'],
-  lab: ['registration.read', 'encounters.read', 'orders.read', 'lab.*', 'hl7v2.*', 'fhir:*:read', ...notices],
-  pharmacy: [...readChart, ...notices],
-  radiology: [...readChart, ...notices],
-  billing: ['registration.read', 'encounters.read', 'fhir:Patient:read', 'fhir:Encounter:read', 'fhir:Coverage:*', ...notices],
-  admin: ['identity.manage', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...notices],
-  it: ['hl7v2.*', 'system.*', 'audit.read', 'chart.rebuild', ...notices],
+  hub: ['registration.*', 'encounters.*', 'orders.read', 'fhir:Patient:*', 'fhir:Encounter:read', ...everyone],
+  patient: ['chart.read', 'registration.read', 'lab.read', 'fhir:*:read', ...everyone],
+  provider: [...readChart, 'registration.write', 'encounters.*', 'orders.*', ...everyone, ...clinicalTypes.map((type) => `fhir:${type}:write`)],
+  nurse: [...readChart, 'encounters.*', 'registration.write', 'lab.collect', ...everyone, 'fhir:Observation:write'],
+  lab: ['registration.read', 'encounters.read', 'orders.read', 'lab.*', 'hl7v2.*', 'fhir:*:read', ...everyone],
+  pharmacy: [...readChart, ...everyone],
+  radiology: [...readChart, ...everyone],
+  billing: ['registration.read', 'encounters.read', 'fhir:Patient:read', 'fhir:Encounter:read', 'fhir:Coverage:*', ...everyone],
+  admin: ['identity.manage', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...everyone],
+  it: ['hl7v2.*', 'system.*', 'audit.read', 'chart.rebuild', ...everyone],
   system: ['*'],
   // Of clients that watch the server from another machine.
   monitor: ['system.metrics'],

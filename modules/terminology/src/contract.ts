@@ -32,11 +32,8 @@ export const MOST_CODES = 10_000
 export const codesOfValueSet = question({
   name: 'terminology.codes-of-value-set',
   input: z.object({ valueSet: Canonical }),
-  output: z.object({
-    codes: z.array(z.object({ system: z.string(), code: z.string(), display: z.string().optional() })),
-    /** False when the set takes in codes that nobody here can list, such as all of SNOMED CT. */
-    complete: z.boolean(),
-  }),
+  /** All of them; refused when the set cannot be listed, such as one that takes in all of SNOMED CT. */
+  output: z.object({ codes: z.array(z.object({ system: z.string(), code: z.string(), display: z.string().optional() })) }),
 })
 
 export const CodeVerdict = z.object({
