@@ -10,11 +10,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { removeResource } from './announce.ts'
-import { type Caller, everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
+import { everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
+import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
 import { searchResources } from './search.ts'
 
-const FORM = 'application/x-www-form-urlencoded'
 const BUNDLE_LIMIT = 64 * 1024 * 1024
 
 export const refusals = {
@@ -135,27 +135,9 @@ function asRefusal(error: unknown): unknown {
   return statusCode >= 400 && statusCode < 500 ? new Refusal('INPUT_MALFORMED') : error
 }
 
-function callerOf(request: FastifyRequest, action: string): Caller {
-  return { actor: request.actor, origin: { ...request.origin, action, module: 'fhir-api' } }
-}
-
 function typeOf(request: FastifyRequest<{ Params: Params }>): ResourceType {
   const { type } = request.params
   return isResourceType(type) ? type : refuse('FHIR_TYPE_UNKNOWN')
-}
-
-function baseOf(request: FastifyRequest): string {
-  return `${request.protocol}://${request.host}/fhir/R4`
-}
-
-function queryOf(request: FastifyRequest): [string, string][] {
-  const at = request.url.indexOf('?')
-  return at < 0 ? [] : [...new URLSearchParams(request.url.slice(at + 1))]
-}
-
-function formOf({ body, headers }: FastifyRequest): [string, string][] {
-  if (body === undefined || body === null) return []
-  return headers['content-type']?.startsWith(FORM) ? (body as [string, string][]) : refuse('INPUT_TYPE_UNSUPPORTED')
 }
 
 function resourceOf(request: FastifyRequest, type: ResourceType): Resource {
