@@ -1,7 +1,7 @@
 import type { Patient } from '@carespine/fhir/resource'
 import { query } from '@carespine/kit/module'
 import { allergyOf, isActive, statesNoneKnown } from './allergy-summary.ts'
-import { getBanner, type PatientBanner } from './contract.ts'
+import { Demographics, getBanner, type PatientBanner } from './contract.ts'
 import { namesOf, spokenName, summaryOf } from './patient-summary.ts'
 
 function detailsOf(patient: Patient): PatientBanner['details'] {
@@ -11,6 +11,7 @@ function detailsOf(patient: Patient): PatientBanner['details'] {
   const phone = patient.telecom?.find(({ system }) => system === 'phone')?.value
   const email = patient.telecom?.find(({ system }) => system === 'email')?.value
   const address = patient.address?.[0]
+  const maritalStatus = Demographics.shape.maritalStatus.safeParse(patient.maritalStatus?.coding?.[0]?.code).data
   return {
     ...(latin ? { name: parts(latin) } : {}),
     ...(arabic ? { nameArabic: parts(arabic) } : {}),
@@ -20,6 +21,7 @@ function detailsOf(patient: Patient): PatientBanner['details'] {
     ...(email ? { email } : {}),
     ...(address?.line ? { addressLine: address.line.join(', ') } : {}),
     ...(address?.city ? { city: address.city } : {}),
+    ...(maritalStatus ? { maritalStatus } : {}),
     identifiers: (patient.identifier ?? []).flatMap(({ system, value }) =>
       system && value ? [{ system, value }] : [],
     ),

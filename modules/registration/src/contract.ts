@@ -15,6 +15,9 @@ export const PersonName = z.object({
   given: z.string().trim().min(1).max(120),
 })
 
+/** Codes of FHIR's marital-status value set: v3 MaritalStatus, and `UNK` for unknown. */
+const MaritalStatus = z.enum(['A', 'D', 'I', 'L', 'M', 'P', 'S', 'T', 'U', 'W', 'UNK'])
+
 export const Demographics = z.object({
   name: PersonName,
   /** The same name in Arabic script. */
@@ -25,7 +28,29 @@ export const Demographics = z.object({
   email: z.email().max(200).optional(),
   addressLine: z.string().trim().max(200).optional(),
   city: z.string().trim().max(80).optional(),
+  maritalStatus: MaritalStatus.optional(),
   identifiers: z.array(Identifier).max(10).default([]),
+})
+
+/** A name of which parts are corrected: what is left out stays, `given: null` takes the given names away. */
+const ChangedName = z.object({ family: PersonName.shape.family.optional(), given: PersonName.shape.given.nullable().optional() })
+
+/** Corrections of demographics. What is left out stays, null deletes; the name can be corrected, not deleted. */
+const ChangedDemographics = z.object({
+  name: ChangedName.optional(),
+  nameArabic: ChangedName.nullable().optional(),
+  sex: Sex.nullable().optional(),
+  birthDate: CalendarDate.nullable().optional(),
+  phone: Demographics.shape.phone.nullable(),
+  email: Demographics.shape.email.nullable(),
+  /** Both null: no address at all is kept. */
+  addressLine: Demographics.shape.addressLine.nullable(),
+  city: Demographics.shape.city.nullable(),
+  maritalStatus: MaritalStatus.nullable().optional(),
+  /** Each replaces the one of its system; an MRN stays what it is. */
+  identifiers: z.array(Identifier).max(10).default([]),
+  /** Systems whose identifiers are deleted. */
+  withoutIdentifiers: z.array(Identifier.shape.system).max(20).default([]),
 })
 
 export const PatientSummary = z.object({
@@ -119,8 +144,8 @@ export const updatePatient = action({
   kind: 'command',
   name: 'registration.update',
   allow: 'registration.write',
-  summary: 'Corrects demographics. Fields left out stay; `version` is the one that was read.',
-  input: Demographics.partial().extend({ patientId: z.string(), version: z.string().optional() }),
+  summary: 'Corrects demographics. Fields left out stay, null deletes; `version` is the one that was read.',
+  input: ChangedDemographics.extend({ patientId: z.string(), version: z.string().optional() }),
   output: z.object({ version: z.string() }),
 })
 

@@ -1,4 +1,4 @@
-import type { HumanName, Patient } from '@carespine/fhir/resource'
+import type { CodeableConcept, HumanName, Patient } from '@carespine/fhir/resource'
 import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
@@ -7,7 +7,7 @@ import { type Demographics, MRN_SYSTEM, PatientCreated, type PersonName, registe
 import { duplicatesOf } from './find-duplicates.ts'
 
 /** A FHIR HumanName; given names are split at spaces. */
-export function humanName(name: z.output<typeof PersonName>, use: 'official' | 'usual'): HumanName {
+function humanName(name: z.output<typeof PersonName>, use: 'official' | 'usual'): HumanName {
   return { use, family: name.family, given: name.given.split(/\s+/) }
 }
 
@@ -40,21 +40,24 @@ function draftPatient(form: z.output<typeof Demographics>, mrn: string): Patient
     birthDate: form.birthDate,
     ...telecomOf(form),
     ...addressOf(form),
+    ...(form.maritalStatus === undefined ? {} : { maritalStatus: maritalStatusOf(form.maritalStatus) }),
   }
 }
 
-export function telecomOf(form: { phone?: string | undefined; email?: string | undefined }): Pick<Patient, 'telecom'> {
+export function maritalStatusOf(code: NonNullable<z.output<typeof Demographics>['maritalStatus']>): CodeableConcept {
+  const system = code === 'UNK' ? 'v3-NullFlavor' : 'v3-MaritalStatus'
+  return { coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }] }
+}
+
+export function telecomOf(form: { phone?: string | null | undefined; email?: string | null | undefined }): Pick<Patient, 'telecom'> {
   const telecom = [
-    ...(form.phone === undefined ? [] : [{ system: 'phone' as const, use: 'mobile' as const, value: form.phone }]),
-    ...(form.email === undefined ? [] : [{ system: 'email' as const, value: form.email }]),
+    ...(!form.phone ? [] : [{ system: 'phone' as const, use: 'mobile' as const, value: form.phone }]),
+    ...(!form.email ? [] : [{ system: 'email' as const, value: form.email }]),
   ]
   return telecom.length > 0 ? { telecom } : {}
 }
 
-export function addressOf(form: {
-  addressLine?: string | undefined
-  city?: string | undefined
-}): Pick<Patient, 'address'> {
+function addressOf(form: { addressLine?: string | undefined; city?: string | undefined }): Pick<Patient, 'address'> {
   if (form.addressLine === undefined && form.city === undefined) return {}
   return {
     address: [

@@ -114,7 +114,9 @@ function DetailsForm({ patientId, version, phone: before, city: cityBefore, onDo
   const [city, setCity] = useState(cityBefore)
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    update.mutate({ patientId, version, ...(phone ? { phone } : {}), ...(city ? { city } : {}) }, { onSuccess: onDone })
+    // What was there and was cleared is deleted.
+    const given = (value: string, known: string) => (value !== '' ? value : known === '' ? undefined : null)
+    update.mutate({ patientId, version, phone: given(phone, before), city: given(city, cityBefore) }, { onSuccess: onDone })
   }
   return (
     <form onSubmit={submit}>
