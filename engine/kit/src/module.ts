@@ -1,6 +1,6 @@
 import type { Actor, EventEnvelope, ReadView, Transaction } from '@carespine/store/contract'
 import type { Resource, ResourceType } from '@carespine/fhir/resource'
-import type { RouteContributor } from './services.ts'
+import type { RouteContributor, Services } from './services.ts'
 import type { Action, EventDefinition, Question, RefusalDefinition, z } from './contract.ts'
 
 /** Asks another module; never joins the caller's transaction. */
@@ -107,7 +107,9 @@ export interface ModuleDefinition {
   events?: readonly EventDefinition[]
   gauges?: Gauges
   refusals?: Readonly<Record<string, RefusalDefinition>>
-  /** Routes that cannot be derived from an action: cookies, OAuth, streams. */
+  /** Given what the running server offers, in every process and before anything is asked of the module. */
+  start?(services: Services): void
+  /** Routes that cannot be derived from an action: cookies, OAuth, streams. Only where the API is served. */
   routes?: RouteContributor
 }
 

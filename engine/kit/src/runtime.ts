@@ -137,7 +137,7 @@ export function createServices(options: {
     })) as never
   }
 
-  return {
+  const services: ReturnType<typeof createServices> = {
     now: store.now,
     log: options.log,
     store,
@@ -163,6 +163,8 @@ export function createServices(options: {
       })
     },
   }
+  for (const module of registry.modules) module.start?.(services)
+  return services
 }
 
 function originOf(action: string, module: string): Origin {

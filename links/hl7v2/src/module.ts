@@ -18,7 +18,7 @@ export function createHl7v2(): ReturnType<typeof defineModule> {
     reactions: [onMessageReceived(services)],
     events: [MessageReceived],
     refusals,
-    routes: (_app, started) => {
+    start: (started) => {
       running = started
     },
   })
