@@ -127,14 +127,11 @@ export function createServices(options: {
     )
   }
 
-  const perform: Perform = async (action, input, actor, origin) => {
+  const perform: Perform = async (action, input, actor, origin, { idempotencyKey: key } = {}) => {
     const module = registry.actions.get(action.name)?.module ?? ''
-    return (await performFor(action.name, input, actor, {
-      correlationId: randomUUID(),
-      ...origin,
-      action: action.name,
-      module,
-    })) as never
+    const whole = { correlationId: randomUUID(), ...origin, action: action.name, module }
+    const options = key === undefined ? {} : { idempotency: { key, request: JSON.stringify(input) } }
+    return (await performFor(action.name, input, actor, whole, options)) as never
   }
 
   const services: ReturnType<typeof createServices> = {

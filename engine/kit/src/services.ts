@@ -34,6 +34,8 @@ export type Perform = <I extends import('zod').ZodType, O extends import('zod').
   input: import('zod').input<I>,
   actor: Actor,
   origin?: Partial<Origin>,
+  /** A command that was done under the same key is not done again: its first answer is given. */
+  options?: { idempotencyKey?: string },
 ) => Promise<import('zod').output<O>>
 
 /** Who is behind a request, or undefined without a valid sign-in. Given by the identity module. */

@@ -90,7 +90,7 @@ interface Link {
 async function apply(link: Link, message: Message, id: string): Promise<void> {
   const read = mapMessage(message, ZONE)
   if ('faults' in read) throw new Unmatched('HL7V2_CONTENT')
-  if (read.mapped.kind === 'admission') await admit(link, read.mapped.admission)
+  if (read.mapped.kind === 'admission') await admit(link, read.mapped.admission, id)
   else for (const [at, group] of read.mapped.groups.entries()) await takeResults(link, message, group, `${id}/${at}`)
 }
 
@@ -118,7 +118,7 @@ function isSomebodyElse({ name, nameArabic = '', birthDate }: PatientSummary, pe
   return person.families.length > 0 && !person.families.some((family) => known.includes(plain(family)))
 }
 
-async function admit(link: Link, admission: Admission): Promise<void> {
+async function admit(link: Link, admission: Admission, messageId: string): Promise<void> {
   const { services, actor, correlationId } = link
   const origin = { correlationId }
   let patientId = await findPatient(link, admission.identifiers, admission.person)
@@ -128,7 +128,9 @@ async function admit(link: Link, admission: Admission): Promise<void> {
     patientId = (await services.perform(registerPatient, admission.form, actor, origin)).patientId
   } else if (admission.event !== 'A03') {
     const { trustedSource: _source, notDuplicateOf: _others, sex, ...form } = admission.form
-    await services.perform(updatePatient, { ...form, ...(admission.givesSex ? { sex } : {}), patientId }, actor, origin)
+    const changes = { ...form, ...(admission.givesSex ? { sex } : {}), patientId }
+    // A process that hung on this message and wakes up must not put it over later ones that another process applied.
+    await services.perform(updatePatient, changes, actor, origin, { idempotencyKey: `hl7v2/${messageId}/${patientId}` })
   }
   if (!admission.visit || admission.event === 'A08') return
   const { encounter } = await services.perform(getEncounter, { visitNumber: admission.visit }, actor, origin)

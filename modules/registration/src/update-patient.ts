@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Address, ContactPoint, HumanName, Identifier, Patient } from '@carespine/fhir/resource'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
@@ -75,7 +76,10 @@ export const updatePatientCommand = command(updatePatient, async (changes, { tx,
     refuse('REGISTRATION_BIRTH_DATE_FUTURE', { field: 'birthDate' })
   }
   await refuseTakenIdentifiers(tx, changes.identifiers, patient.id)
-  const updated = tx.write(applyChanges(patient, changes))
+  const changed = applyChanges(patient, changes)
+  // Other systems send the whole patient with every message: what says nothing different is no version.
+  if (isDeepStrictEqual(changed, patient)) return { version: patient.meta.versionId }
+  const updated = tx.write(changed)
   tx.emit(PatientUpdated, { patientId: updated.id }, { resource: updated })
   return { version: updated.meta.versionId }
 })
