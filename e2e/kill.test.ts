@@ -2,15 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startEncounter } from '@carespine/encounters/contract'
-import { collectSpecimen, getReport, getWorklist } from '@carespine/lab/contract'
+import { getReport, getWorklist } from '@carespine/lab/contract'
 import { listUnmatched } from '@carespine/link-hl7v2/contract'
-import { analyserMessage, MllpClient } from '@carespine/link-hl7v2/mllp-client'
+import { MllpClient } from '@carespine/link-hl7v2/mllp-client'
 import { listNotifications } from '@carespine/notifications/contract'
-import { placeOrder } from '@carespine/orders/contract'
-import { registerPatient } from '@carespine/registration/contract'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Caller, fillDataFolder, ServerProcess } from './server-process.ts'
+import { type Caller, criticalResult, fillDataFolder, ServerProcess } from './server-process.ts'
 
 let dataFolder: string
 let server: ServerProcess
@@ -37,20 +34,10 @@ async function signIn(): Promise<void> {
   ;[hub, provider, lab] = [await server.signIn('hub'), await server.signIn('provider'), await server.signIn('lab')]
 }
 
-let patients = 0
-// Far enough from each other that nobody is taken for the one before.
-const people = ['Alpha Nora', 'Bravo Khalid', 'Cortez Muna', 'Dogan Yusuf', 'Ekström Hind', 'Faraj Omar', 'Ghanem Layla', 'Hosseini Reza', 'Ito Kenji']
-/** A blood count that was ordered and collected, with a critical result that an analyser has ready. */
+let results = 0
 async function waitingResult() {
-  patients += 1
-  const [family = '', given = ''] = people[patients - 1]?.split(' ') ?? []
-  const { patientId } = await hub(registerPatient, { name: { family, given }, sex: 'male', birthDate: `${1940 + 5 * patients}-0${patients}-1${patients}` })
-  const { encounterId } = await provider(startEncounter, { patientId })
-  const { orders } = await provider(placeOrder, { encounterId, panels: ['cbc'] })
-  const { accession } = await lab(collectSpecimen, { orderId: orders[0]?.orderId ?? '' })
-  const controlId = `K-${patients}`
-  const message = analyserMessage({ controlId, accession, panel: 'CBC', at: new Date(), values: [{ code: '718-7', value: 5.5, unit: 'g/dL' }] })
-  return { patientId, controlId, message }
+  results += 1
+  return await criticalResult({ hub, provider, lab }, results)
 }
 
 async function send(message: string): Promise<string> {
@@ -127,8 +114,10 @@ describe('the database is killed', () => {
     const statuses = new Set<number>()
     const watching = (async () => {
       for (let waited = 0; waited < 20_000; waited += 10) {
-        statuses.add(await server.readiness())
-        if (statuses.has(503) && (await server.readiness()) === 200) return
+        const status = await server.readiness()
+        const isBack = status === 200 && statuses.has(503)
+        statuses.add(status)
+        if (isBack) return
         await pause(10)
       }
     })()

@@ -3,34 +3,44 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addBranch, addUser } from '@carespine/identity/accounts'
+import { startEncounter } from '@carespine/encounters/contract'
+import { addUser, firstBranch } from '@carespine/identity/accounts'
 import { type Action, actionPath, type z } from '@carespine/kit/contract'
 import { readConfig } from '@carespine/kit/config'
+import { collectSpecimen } from '@carespine/lab/contract'
+import { analyserMessage } from '@carespine/link-hl7v2/mllp-client'
+import { placeOrder } from '@carespine/orders/contract'
+import { registerPatient } from '@carespine/registration/contract'
 import { startHospital } from '@carespine/server/hospital-server'
 import { freePort, startPostgres } from '@carespine/store/embedded-postgres'
-import { BRANCHES, PASSWORD } from './test-hospital.ts'
+import { PASSWORD } from './test-hospital.ts'
 
 const start = fileURLToPath(new URL('../apps/server/src/start.ts', import.meta.url))
 const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds))
 
-/** A hospital of one branch with a provider and a laboratory user, in a data folder that nothing runs on. */
+/** A hospital of one branch with a user of each of these roles, in a data folder that nothing runs on. */
 export async function fillDataFolder(dataFolder: string): Promise<void> {
   const postgres = await startPostgres({ folder: join(dataFolder, 'postgres') })
-  const config = readConfig({ PORT: '0', HL7_PORT: '0', CARESPINE_DATA: dataFolder, DATABASE_URL: postgres.url, LOG_LEVEL: 'error' })
-  const hospital = await startHospital(config, { ownerUrl: postgres.url })
+  await fillDatabase(postgres.url, dataFolder)
+  await postgres.stop()
+}
+
+/** The same in a database; the key-encryption key is the given one, or lies in the data folder. */
+export async function fillDatabase(url: string, dataFolder: string, kek = ''): Promise<void> {
+  const config = readConfig({ PORT: '0', CARESPINE_DATA: dataFolder, DATABASE_URL: url, ROLES: 'api', CARESPINE_KEK: kek, LOG_LEVEL: 'error' })
+  const hospital = await startHospital(config, { ownerUrl: url })
   const { services } = hospital
-  await services.store.keyring.ensure(BRANCHES.main)
   const origin = { correlationId: randomUUID(), action: 'test.fill', module: 'identity' }
   await services.transact(services.system('identity'), origin, async ({ tx }) => {
-    await addBranch(tx, { id: BRANCHES.main, code: 'MAIN', name: 'main', nameArabic: 'main' })
-    for (const role of ['hub', 'provider', 'lab']) {
+    const branch = await firstBranch(tx)
+    await services.store.keyring.ensure(branch)
+    for (const role of ['hub', 'provider', 'lab', 'it']) {
       const practitioner = `${role}-main`
       tx.write({ resourceType: 'Practitioner', id: practitioner, name: [{ text: role }] })
-      await addUser(tx, { email: `${role}@main.example`, password: PASSWORD, display: role, roles: [role], branches: [BRANCHES.main], branch: BRANCHES.main, practitioner })
+      await addUser(tx, { email: `${role}@main.example`, password: PASSWORD, display: role, roles: [role], branches: [branch], branch, practitioner })
     }
   })
   await hospital.close()
-  await postgres.stop()
 }
 
 /** The server as a user starts it: a process of its own, on a data folder and two ports. */
@@ -38,18 +48,21 @@ export class ServerProcess {
   readonly dataFolder: string
   readonly port: number
   readonly hl7Port: number
+  readonly #settings: Readonly<Record<string, string>>
   #child: ChildProcess | undefined
   /** What it has printed since it was last started. */
   said = ''
 
-  private constructor(dataFolder: string, port: number, hl7Port: number) {
+  private constructor(dataFolder: string, port: number, hl7Port: number, settings: Readonly<Record<string, string>>) {
     this.dataFolder = dataFolder
     this.port = port
     this.hl7Port = hl7Port
+    this.#settings = settings
   }
 
-  static async on(dataFolder: string, ports: { port?: number; hl7Port?: number } = {}): Promise<ServerProcess> {
-    return new ServerProcess(dataFolder, ports.port ?? (await freePort()), ports.hl7Port ?? (await freePort()))
+  /** @param settings Environment variables beside those that every test needs. */
+  static async on(dataFolder: string, ports: { port?: number; hl7Port?: number } = {}, settings: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+    return new ServerProcess(dataFolder, ports.port ?? (await freePort()), ports.hl7Port ?? (await freePort()), settings)
   }
 
   get url(): string {
@@ -58,7 +71,7 @@ export class ServerProcess {
 
   launch(): void {
     this.said = ''
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(this.port), HL7_PORT: String(this.hl7Port), CARESPINE_DATA: this.dataFolder, CARESPINE_DEMO: 'off', LOG_LEVEL: 'error' }
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(this.port), HL7_PORT: String(this.hl7Port), CARESPINE_DATA: this.dataFolder, CARESPINE_DEMO: 'off', LOG_LEVEL: 'error', ...this.#settings }
     const child = spawn(process.execPath, [start], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const hear = (text: Buffer): void => {
       this.said += text.toString()
@@ -103,14 +116,22 @@ export class ServerProcess {
     return await fetch(`${this.url}/health/ready`).then(({ status }) => status, () => 0)
   }
 
-  async signIn(role: string): Promise<Caller> {
+  async token(role: string): Promise<string> {
     const response = await fetch(`${this.url}/api/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ email: `${role}@main.example`, password: PASSWORD, portal: role }),
     })
     if (response.status !== 200) throw new Error(`sign-in of ${role}: ${response.status}`)
-    const { accessToken } = (await response.json()) as { accessToken: string }
+    return ((await response.json()) as { accessToken: string }).accessToken
+  }
+
+  async signIn(role: string): Promise<Caller> {
+    return this.as(await this.token(role))
+  }
+
+  /** Calls actions on this process with a token that any process may have given. */
+  as(accessToken: string): Caller {
     return async (action, input) => {
       const answer = await fetch(this.url + actionPath(action.name), {
         method: 'POST',
@@ -125,3 +146,19 @@ export class ServerProcess {
 }
 
 export type Caller = <I extends z.ZodType, O extends z.ZodType>(action: Action<I, O>, input: z.input<I>) => Promise<z.output<O>>
+
+// Far enough from each other that nobody is taken for the one before.
+const people = ['Alpha Nora', 'Bravo Khalid', 'Cortez Muna', 'Dogan Yusuf', 'Ekström Hind', 'Faraj Omar', 'Ghanem Layla', 'Hosseini Reza', 'Ito Kenji']
+
+/** The nth blood count (from 1) that was ordered and collected, with a critical result that an analyser has ready. */
+export async function criticalResult({ hub, provider, lab }: { hub: Caller; provider: Caller; lab: Caller }, nth: number) {
+  const [family = '', given = ''] = people[nth - 1]?.split(' ') ?? []
+  const { patientId } = await hub(registerPatient, { name: { family, given }, sex: 'male', birthDate: `${1940 + 5 * nth}-0${nth}-1${nth}` })
+  const { encounterId } = await provider(startEncounter, { patientId })
+  const { orders } = await provider(placeOrder, { encounterId, panels: ['cbc'] })
+  // Without a reaction that ran already: the laboratory finds the order in the record.
+  const { accession } = await lab(collectSpecimen, { orderId: orders[0]?.orderId ?? '' })
+  const controlId = `K-${nth}`
+  const message = analyserMessage({ controlId, accession, panel: 'CBC', at: new Date(), values: [{ code: '718-7', value: 5.5, unit: 'g/dL' }] })
+  return { patientId, controlId, message }
+}

@@ -99,7 +99,7 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => void close())
   process.on('SIGTERM', () => void close())
 
-  const demo = config.demo && has('api') && has('worker')
+  const demo = config.demo && has('api')
   const users = demo ? await fillDemo(hospital, config.dataFolder) : undefined
   progress(`Ready: ${config.roles.map((role) => `${role} (${works(hospital)[role]})`).join(', ')}`)
   say(`\n  ${hospital.url}${has('api') ? '' : '  health and metrics'}\n`)
