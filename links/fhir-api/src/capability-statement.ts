@@ -1,6 +1,7 @@
 import { resourceTypes } from '@carespine/fhir/definitions'
 import type { CapabilityStatement } from '@carespine/fhir/resource'
 import { searchParametersOf } from '@carespine/fhir/search-parameters'
+import { operationsOn, operationsOnSystem } from './operations.ts'
 
 /** What this server can do, read off the same tables that do it. */
 export function capabilityStatement(base: string, now: Date): CapabilityStatement {
@@ -21,6 +22,7 @@ export function capabilityStatement(base: string, now: Date): CapabilityStatemen
           service: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code: 'OAuth' }] }],
         },
         interaction: [{ code: 'transaction' }, { code: 'batch' }],
+        operation: operationsOnSystem(),
         resource: resourceTypes.map((type) => ({
           type: type as NonNullable<NonNullable<CapabilityStatement['rest']>[number]['resource']>[number]['type'],
           versioning: 'versioned-update',
@@ -29,9 +31,7 @@ export function capabilityStatement(base: string, now: Date): CapabilityStatemen
           conditionalCreate: false,
           interaction: (['read', 'vread', 'update', 'delete', 'history-instance', 'create', 'search-type'] as const).map((code) => ({ code })),
           searchParam: [...searchParametersOf(type).values()].map(({ code, type: kind }) => ({ name: code, type: kind })),
-          ...(type === 'Patient'
-            ? { operation: [{ name: 'everything', definition: 'http://hl7.org/fhir/OperationDefinition/Patient-everything' }] }
-            : {}),
+          operation: operationsOn(type),
         })),
       },
     ],

@@ -11,6 +11,7 @@ import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { removeResource } from './announce.ts'
 import { everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
+import { operationRefusals, operationRoutes } from './operations.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
 import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
 import { searchResources } from './search.ts'
@@ -19,6 +20,7 @@ const BUNDLE_LIMIT = 64 * 1024 * 1024
 
 export const refusals = {
   ...bundleRefusals,
+  ...operationRefusals,
   RECORD_DELETED: { status: 410, message: 'This record was deleted. Its history is still there.' },
   SEARCH_INVALID: { status: 400, message: 'The search has faults.' },
   FHIR_TYPE_UNKNOWN: { status: 404, message: 'R4 has no such resource type, or it is not stored here.' },
@@ -117,6 +119,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
     fhir.get<{ Params: Params }>('/Patient/:id/$everything', signedIn, async (request, reply) =>
       send(reply, await everything(services, callerOf(request, 'fhir.everything'), request.params.id, baseOf(request))),
     )
+    operationRoutes(fhir, services)
     // An unvalidated look: what would be wrong with this resource.
     fhir.post<{ Params: Params }>('/:type/$validate', { ...signedIn, bodyLimit: BUNDLE_LIMIT }, async (request, reply) => {
       const issues = validate(request.body)

@@ -37,7 +37,7 @@ const PROPERTY = 'http://hl7.org/fhir/concept-properties#'
 const INACTIVE_STATES = new Set(['retired', 'inactive'])
 const nothing: readonly never[] = []
 
-export function valueOf(property: CodeSystemConceptProperty): string | undefined {
+export function textOf(property: CodeSystemConceptProperty): string | undefined {
   const { valueCode, valueCoding, valueString, valueInteger, valueBoolean, valueDateTime, valueDecimal } = property
   const value = valueCode ?? valueCoding?.code ?? valueString ?? valueInteger ?? valueBoolean ?? valueDateTime ?? valueDecimal
   return value === undefined ? undefined : String(value)
@@ -79,7 +79,7 @@ export class ListedCodes implements CodeBook {
       let abstract = false
       if (parent !== undefined) this.#relate(parent, code)
       for (const one of property) {
-        const value = valueOf(one)
+        const value = textOf(one)
         if (value === undefined) continue
         switch (roleOf(one.code ?? '')) {
           case 'inactive':

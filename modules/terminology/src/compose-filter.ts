@@ -1,6 +1,6 @@
 import vm from 'node:vm'
 import type { ValueSetComposeIncludeFilter } from '@carespine/fhir/resource'
-import { ancestorsOf, type CodeBook, type Concept, descendantsOf, valueOf } from './code-book.ts'
+import { ancestorsOf, type CodeBook, type Concept, descendantsOf, textOf } from './code-book.ts'
 import { refuseSaying } from './refuse-saying.ts'
 
 /** A filter of ValueSet.compose on the codes of one system (http://hl7.org/fhir/R4/valueset-filter-operator.html). */
@@ -18,7 +18,7 @@ function cannot(diagnostics: string): never {
  * that anybody with the permission may store, and can be written so that it never ends.
  */
 function fitting(pattern: string, texts: readonly string[]): ReadonlySet<string> {
-  const script = new vm.Script('const fits = new RegExp(`^(?:${pattern})$`, "u"); JSON.stringify(JSON.parse(texts).filter((text) => fits.test(text)))')
+  const script = new vm.Script('const fits = new RegExp("^(?:" + pattern + ")$", "u"); JSON.stringify(JSON.parse(texts).filter((text) => fits.test(text)))')
   try {
     const context = vm.createContext({ pattern, texts: JSON.stringify(texts) })
     return new Set(JSON.parse(script.runInContext(context, { timeout: MOST_TIME }) as string) as string[])
@@ -47,7 +47,7 @@ function valuesOf(book: CodeBook, concept: Concept, property: string): string[] 
     default: {
       const computed = book.computed?.(concept.code, property)
       if (computed !== undefined) return [computed]
-      return concept.properties.flatMap((one) => (one.code === property ? (valueOf(one) ?? []) : []))
+      return concept.properties.flatMap((one) => (one.code === property ? (textOf(one) ?? []) : []))
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { CodeSystemConceptProperty } from '@carespine/fhir/resource'
 import type { z } from '@carespine/kit/contract'
 import { type CodeBook, type Concept, displayIn, isLanguage } from './code-book.ts'
-import { lookUpCode } from './contract.ts'
+import type { lookUpCode } from './contract.ts'
 import type { Library } from './library.ts'
 import { refuseSaying } from './refuse-saying.ts'
 

@@ -53,8 +53,8 @@ interface Ucum {
 let ucum: Ucum | undefined
 
 function unit(code: string): Concept | undefined {
-  // Beyond any unit that is written; the parser takes time with the length.
-  if (code.length > 100 || code === '') return undefined
+  // Longer than any unit that is written; the parser takes time with the length. No unit has a space in it.
+  if (code.length > 100 || !/^\S+$/.test(code)) return undefined
   ucum ??= (createRequire(import.meta.url)('@lhncbc/ucum-lhc') as { UcumLhcUtils: { getInstance(): Ucum } }).UcumLhcUtils.getInstance()
   try {
     const found = ucum.getSpecifiedUnit(code, 'validate')

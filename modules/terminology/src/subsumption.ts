@@ -1,7 +1,7 @@
 import type { CodeSystem } from '@carespine/fhir/resource'
 import type { z } from '@carespine/kit/contract'
 import { type CodeBook, relationOf } from './code-book.ts'
-import type { Coding, Subsumption, testSubsumption } from './contract.ts'
+import type { Subsumption, testSubsumption } from './contract.ts'
 import type { Library } from './library.ts'
 import { refuseSaying } from './refuse-saying.ts'
 
