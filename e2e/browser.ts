@@ -8,11 +8,10 @@ const SYSTEM_CHROMIUM = '/usr/bin/chromium'
 
 /** The system's Chromium, or the one that comes with the packages. Root may not use its sandbox. */
 export async function openBrowser(): Promise<Browser> {
-  const own = existsSync(SYSTEM_CHROMIUM)
-  const quiet = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
   return await driver.launch({
-    executablePath: own ? SYSTEM_CHROMIUM : await chromium.executablePath(),
-    args: own ? quiet : [...chromium.args, ...quiet],
+    executablePath: existsSync(SYSTEM_CHROMIUM) ? SYSTEM_CHROMIUM : await chromium.executablePath(),
+    // Not the package's own arguments: they put everything into one process, which ends with its first page.
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   })
 }
 
