@@ -342,6 +342,53 @@ describe('admissions', () => {
     expect(await patientNamed('Zahrani')).toHaveLength(1)
   })
 
+  test('an empty field leaves what is on record, a null deletes it, and what must stay is refused by its field', async () => {
+    const wire = new Wire()
+    const pid = (control: string, fields: Record<number, string>, event = 'A08') => {
+      const all: Record<number, string> = { 1: '1', 3: '7210^^^NORTH^MR', ...fields }
+      return `${msh(`ADT^${event}`, control)}\rPID|${Array.from({ length: 20 }, (_none, at) => all[at + 1] ?? '').join('|')}`
+    }
+    const full = { 3: '7210^^^NORTH^MR~78410^^^GOV^NI', 5: 'Nullable^Amal~ملغي^أمل', 7: '19790411', 8: 'F', 11: '1 King Rd^^Riyadh', 13: '0512345678~^NET^Internet^a@example.org', 16: 'M' }
+    await wire.send(pid('NULL-1', full, 'A04'))
+    await hospital.settle()
+    const patientId = (await patientNamed('Nullable'))[0]?.id ?? ''
+    const onRecord = async () => (await hub.call(getBanner, { patientId })).details
+    const before = await onRecord()
+    expect(before).toMatchObject({ birthDate: '1979-04-11', sex: 'female', phone: '0512345678', email: 'a@example.org', addressLine: '1 King Rd', city: 'Riyadh', maritalStatus: 'M' })
+
+    await wire.send(pid('NULL-2', {}))
+    await wire.send(pid('NULL-3', { 5: 'Nullable' }, 'A01'))
+    await hospital.settle()
+    expect(await onRecord()).toEqual(before)
+
+    const forbidden: Record<number, string>[] = [{ 5: '""' }, { 5: '""^Amal' }, { 3: '7210^^^NORTH~""' }]
+    const refused = await Promise.all(forbidden.map(async (fields, at) => await new Wire().send(pid(`NULL-4${at}`, fields))))
+    expect(refused.map((answer) => /\rERR\|\|(\S+?)\^Required/.exec(answer)?.[1])).toEqual(['PID^1^5|101', 'PID^1^5|101', 'PID^1^3|101'])
+    expect(refused.map(code)).toEqual(['AE', 'AE', 'AE'])
+
+    await wire.send(pid('NULL-5', { 3: '7210^^^NORTH~""^^^GOV', 5: 'Nullable^""~""', 7: '""', 8: '""', 11: '""', 13: '""~^^^""', 16: '""' }))
+    await hospital.settle()
+    expect((await kept('NULL-5')).map(({ status }) => status)).toEqual(['applied'])
+    const { identifiers: numbers, ...rest } = await onRecord()
+    expect(rest).toEqual({ name: { family: 'Nullable', given: '—' } })
+    expect(numbers?.map(({ system }) => system)).toEqual(['https://carespine.example/fhir/sid/mrn', 'urn:hl7v2:NORTH'])
+  })
+
+  test('who is not known and says too little to be registered waits for a person', async () => {
+    const wire = new Wire()
+    expect(code(await wire.send(`${msh('ADT^A04', 'LITTLE-1')}\rPID|1||7220^^^NORTH||Unknown^Male||""`))).toBe('AA')
+    expect(code(await wire.send(`${msh('ADT^A03', 'LITTLE-2')}\rPID|1||7221^^^NORTH||Gone^Before||19790411\rPV1|1|I|||||||||||||||||V-7221`))).toBe('AA')
+    expect(code(await wire.send(adt('A01', 'LITTLE-3', '7222', { family: 'Visitless' })))).toBe('AA')
+    expect(code(await wire.send(adt('A03', 'LITTLE-4', '7222', { family: 'Visitless' })))).toBe('AA')
+    await hospital.settle()
+    expect(await kept('LITTLE')).toMatchObject([
+      { status: 'unmatched', reason: 'HL7V2_DEMOGRAPHICS_MISSING' },
+      { status: 'unmatched', reason: 'HL7V2_PATIENT_UNKNOWN' },
+      { status: 'applied' },
+      { status: 'unmatched', reason: 'HL7V2_VISIT_UNKNOWN' },
+    ])
+  })
+
   test('messages about one patient are applied in the order they came, however fast', async () => {
     const wire = new Wire()
     const messages = ['A04', 'A08', 'A03'].map((event, at) => `\x0b${adt(event, `FAST-${at}`, '7201', { family: 'Fast', city: `City${at}`, visit: 'V-7201' })}\x1c\r`)

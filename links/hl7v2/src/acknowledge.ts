@@ -12,6 +12,11 @@ export interface Fault {
   text: string
 }
 
+/** @param sequence Which of the segments of this name, from 1. */
+export function fault(kind: Fault['kind'], segment: string, field: number, code: Fault['code'], text: string, sequence?: number): Fault {
+  return { kind, segment, field, code, text, ...(sequence === undefined ? {} : { sequence }) }
+}
+
 const names = {
   '100': 'Segment sequence error',
   '101': 'Required field missing',

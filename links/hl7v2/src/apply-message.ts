@@ -5,8 +5,10 @@ import { receiveResult } from '@carespine/lab/contract'
 import { findByIdentifier, MRN_SYSTEM, type PatientSummary, registerPatient, updatePatient } from '@carespine/registration/contract'
 import { type Actor, SHARED_BRANCH } from '@carespine/store/contract'
 import { MessageReceived } from './contract.ts'
-import { type Admission, mapMessage, type PatientId, type Person, type ResultGroup } from './map-message.ts'
+import { mapMessage } from './map-message.ts'
 import { type Message, parseMessage } from './message.ts'
+import { type Admission, type PatientId, type Person, registrationOf } from './read-admission.ts'
+import type { ResultGroup } from './read-results.ts'
 import { ZONE } from './receive-message.ts'
 
 /** What a person decided about a message that did not match by itself. */
@@ -90,7 +92,7 @@ interface Link {
 async function apply(link: Link, message: Message, id: string): Promise<void> {
   const read = mapMessage(message, ZONE)
   if ('faults' in read) throw new Unmatched('HL7V2_CONTENT')
-  if (read.mapped.kind === 'admission') await admit(link, read.mapped.admission, id)
+  if (read.mapped.kind === 'admission') await admit(link, read.mapped.admission, message, id)
   else for (const [at, group] of read.mapped.groups.entries()) await takeResults(link, message, group, `${id}/${at}`)
 }
 
@@ -118,25 +120,29 @@ function isSomebodyElse({ name, nameArabic = '', birthDate }: PatientSummary, pe
   return person.families.length > 0 && !person.families.some((family) => known.includes(plain(family)))
 }
 
-async function admit(link: Link, admission: Admission, messageId: string): Promise<void> {
+async function admit(link: Link, admission: Admission, message: Message, messageId: string): Promise<void> {
   const { services, actor, correlationId } = link
   const origin = { correlationId }
+  const isDischarge = admission.event === 'A03'
   let patientId = await findPatient(link, admission.identifiers, admission.person)
   if (patientId === undefined) {
-    // An MRN of ours that nobody carries is a mistake, not a new patient.
-    if (admission.identifiers.every(({ system }) => system === MRN_SYSTEM)) throw new Unmatched('HL7V2_PATIENT_UNKNOWN')
-    patientId = (await services.perform(registerPatient, admission.form, actor, origin)).patientId
-  } else if (admission.event !== 'A03') {
-    const { trustedSource: _source, notDuplicateOf: _others, sex, ...form } = admission.form
-    const changes = { ...form, ...(admission.givesSex ? { sex } : {}), patientId }
+    // An MRN of ours that nobody carries is a mistake, not a new patient; and nobody leaves who never came.
+    if (isDischarge || admission.identifiers.every(({ system }) => system === MRN_SYSTEM)) throw new Unmatched('HL7V2_PATIENT_UNKNOWN')
+    const form = registrationOf(admission, message.sender)
+    if (!form) throw new Unmatched('HL7V2_DEMOGRAPHICS_MISSING')
+    patientId = (await services.perform(registerPatient, form, actor, origin)).patientId
+  } else if (!isDischarge) {
+    const changes = { ...admission.changes, patientId }
     // A process that hung on this message and wakes up must not put it over later ones that another process applied.
     await services.perform(updatePatient, changes, actor, origin, { idempotencyKey: `hl7v2/${messageId}/${patientId}` })
   }
+  // To say that a discharge is done when nobody knows of which visit would leave the bed taken.
+  if (isDischarge && !admission.visit) throw new Unmatched('HL7V2_VISIT_UNKNOWN')
   if (!admission.visit || admission.event === 'A08') return
   const { encounter } = await services.perform(getEncounter, { visitNumber: admission.visit }, actor, origin)
   // Visit numbers come round again: ending or joining another patient's stay would be worse than asking.
   if (encounter && encounter.patientId !== patientId) throw new Unmatched('HL7V2_VISIT_OTHER_PATIENT')
-  if (admission.event === 'A03') {
+  if (isDischarge) {
     if (!encounter) throw new Unmatched('HL7V2_VISIT_UNKNOWN')
     if (encounter.status === 'finished') return
     await services.perform(completeEncounter, { encounterId: encounter.id, ...(admission.end ? { end: admission.end } : {}) }, actor, origin)

@@ -272,25 +272,3 @@ export function decode(bytes: Buffer): { text: string } | { fault: 'unknown' | '
   const text = iconv.decode(bytes, encoding)
   return text.includes('\ufffd') ? { fault: 'broken' } : { text }
 }
-
-/**
- * ISO time of an HL7 timestamp `YYYYMMDD[HH[MM[SS[.S]]]][+ZZZZ]`; without a zone it is in `zone`, such as `+03:00`.
- * Undefined for what is none, a 31st of February included.
- */
-export function isoTime(text: string, zone: string): string | undefined {
-  const match = /^(\d{4})(\d{2})(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.\d+)?)?)?)?([+-]\d{4})?$/.exec(text)
-  if (!match || isoDate(text) === undefined) return undefined
-  const [, year, month, day, hour = '00', minute = '00', second = '00', offset] = match
-  const suffix = offset ? `${offset.slice(0, 3)}:${offset.slice(3)}` : zone
-  const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${suffix}`)
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString()
-}
-
-/** ISO date of an HL7 date; undefined when it is not a real one. */
-export function isoDate(text: string): string | undefined {
-  const match = /^(\d{4})(\d{2})(\d{2})(?:\d{2}(?:\d{2}(?:\d{2}(?:\.\d+)?)?)?)?(?:[+-]\d{4})?$/.exec(text)
-  if (!match) return undefined
-  const date = `${match[1]}-${match[2]}-${match[3]}`
-  const parsed = new Date(`${date}T00:00:00Z`)
-  return Number.isNaN(parsed.getTime()) || parsed.toISOString().slice(0, 10) !== date ? undefined : date
-}

@@ -30,8 +30,10 @@ const changed = (changes: Omit<z.input<typeof updatePatient.input>, 'patientId'>
   applyChanges(patient, updatePatient.input.parse({ patientId: 'p-1', ...changes }))
 
 describe('a correction of demographics', () => {
-  test('that gives nothing changes nothing', () => {
+  test('that gives nothing, or what is on record, changes nothing', () => {
     expect(changed({})).toEqual(patient)
+    const same = { name: { family: 'Al-Harbi', given: 'Mohammed Ahmed' }, nameArabic: { family: 'الحربي' }, phone: '0512345678', email: 'm@example.org', addressLine: '1 King Rd', city: 'Riyadh', maritalStatus: 'M' } as const
+    expect(changed({ ...same, identifiers: [{ system: 'urn:gov', value: '784' }] })).toEqual(patient)
   })
 
   test('of one part of an address leaves the others, and other addresses', () => {
@@ -46,7 +48,12 @@ describe('a correction of demographics', () => {
       { use: 'maiden', family: 'Zahrani' },
     ])
     expect(changed({ name: { given: null } }).name?.[0]).toEqual({ use: 'official', prefix: ['Dr'], family: 'Al-Harbi' })
-    expect(changed({ nameArabic: { family: 'حربي', given: 'محمد أحمد' } }).name?.map(({ family }) => family)).toEqual(['حربي', 'Al-Harbi', 'Zahrani'])
+    expect(changed({ nameArabic: { family: 'حربي', given: 'محمد أحمد' } }).name?.map(({ family }) => family)).toEqual(['Al-Harbi', 'حربي', 'Zahrani'])
+  })
+
+  test('of a number replaces the one of its kind', () => {
+    expect(changed({ phone: '0599999999' }).telecom).toEqual([{ system: 'phone', use: 'mobile', value: '0599999999' }, ...(patient.telecom ?? []).slice(1)])
+    expect(changed({ identifiers: [{ system: 'urn:gov', value: '785' }] }).identifier).toEqual([{ system: MRN_SYSTEM, value: '1' }, { system: 'urn:gov', value: '785' }])
   })
 
   test('with null deletes', () => {

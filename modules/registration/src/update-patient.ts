@@ -8,45 +8,61 @@ import { maritalStatusOf, refuseTakenIdentifiers, telecomOf } from './register-p
 
 type Changes = z.output<typeof updatePatient.input>
 
+const isSame = (one: unknown, other: unknown): boolean => isDeepStrictEqual(one, other)
+
 /** A name with what the form gives of it; prefixes and other parts stay. `text` goes: it would say the old name. */
-function changedName(known: HumanName | undefined, change: NonNullable<Changes['nameArabic']>, use: 'official' | 'usual'): HumanName {
-  const { text: _old, given: _given, ...rest } = known ?? {}
-  const family = change.family ?? known?.family ?? (known ? spokenName(known) : undefined)
-  const given = change.given === undefined ? known?.given : change.given === null ? undefined : change.given.split(/\s+/)
-  return { use, ...rest, ...(family === undefined ? {} : { family }), ...(given ? { given } : {}) }
+function changedName(known: HumanName, change: NonNullable<Changes['nameArabic']>): HumanName {
+  const { text: _old, family: oldFamily, given: oldGiven, ...rest } = known
+  const family = change.family ?? oldFamily ?? (spokenName(known) || undefined)
+  const given = change.given === undefined ? oldGiven : change.given === null ? undefined : change.given.split(/\s+/)
+  if (family === oldFamily && isSame(given, oldGiven)) return known
+  return { ...rest, ...(family === undefined ? {} : { family }), ...(given ? { given } : {}) }
 }
 
 function changedNames(patient: Patient, { name, nameArabic }: Changes): HumanName[] {
   const { latin, arabic } = namesOf(patient)
-  const kept = (patient.name ?? []).filter((known) => !(name !== undefined && known === latin) && !(nameArabic !== undefined && known === arabic))
+  const changed = (patient.name ?? []).flatMap((known) => {
+    const change = known === latin ? name : known === arabic ? nameArabic : undefined
+    return change === null ? [] : change ? [changedName(known, change)] : [known]
+  })
   return [
-    ...(name ? [changedName(latin, name, 'official')] : []),
-    ...(nameArabic ? [changedName(arabic, nameArabic, 'usual')] : []),
-    ...kept,
+    ...(name && !latin ? [changedName({ use: 'official' }, name)] : []),
+    ...changed,
+    ...(nameArabic && !arabic ? [changedName({ use: 'usual' }, nameArabic)] : []),
   ]
 }
 
 function changedTelecom(known: readonly ContactPoint[], { phone, email }: Changes): ContactPoint[] {
-  // The number at work is another field of a form than this one.
-  const isReplaced = ({ system, use }: ContactPoint): boolean =>
-    (phone !== undefined && system === 'phone' && use !== 'work') || (email !== undefined && system === 'email')
-  return [...(telecomOf({ phone, email }).telecom ?? []), ...known.filter((point) => !isReplaced(point))]
+  const values = { phone, email }
+  const changeOf = ({ system, use }: ContactPoint) =>
+    // The number at work is another field of a form than this one.
+    system === 'email' || (system === 'phone' && use !== 'work') ? values[system] : undefined
+  const kept = known.filter((point) => changeOf(point) === undefined || changeOf(point) === point.value)
+  const isKept = ({ system, value }: ContactPoint): boolean => kept.some((point) => point.system === system && point.value === value)
+  return [...(telecomOf(values).telecom ?? []).filter((point) => !isKept(point)), ...kept]
 }
 
 /** The first address is the one that screens show: its line and city change in place, the rest of it stays. */
 function changedAddresses(known: readonly Address[], { addressLine, city }: Changes): Address[] {
   if (addressLine === undefined && city === undefined) return [...known]
   if (addressLine === null && city === null) return []
-  const [{ text: _old, line: oldLine, city: oldCity, ...rest } = { use: 'home' } as Address, ...others] = known
-  const line = addressLine === undefined ? oldLine : addressLine === null ? undefined : [addressLine]
-  const nextCity = city === undefined ? oldCity : city
+  const [first = { use: 'home' } as Address, ...others] = known
+  const { text: _old, line: oldLine, city: oldCity, ...rest } = first
+  const isSameLine = addressLine === undefined || addressLine === oldLine?.join(', ')
+  const line = isSameLine ? oldLine : addressLine === null ? undefined : [addressLine]
+  const nextCity = city === undefined ? oldCity : (city ?? undefined)
+  if (isSameLine && nextCity === oldCity) return [...known]
   return [{ ...rest, ...(line ? { line } : {}), ...(nextCity ? { city: nextCity } : {}) }, ...others]
 }
 
 function changedIdentifiers(known: readonly Identifier[], { identifiers, withoutIdentifiers }: Changes): Identifier[] {
   const given = identifiers.filter(({ system }) => system !== MRN_SYSTEM)
-  const gone = new Set([...withoutIdentifiers, ...given.map(({ system }) => system)])
-  return [...known.filter(({ system }) => system === MRN_SYSTEM || !gone.has(system ?? '')), ...given]
+  const kept = known.filter((one) => {
+    if (one.system === MRN_SYSTEM) return true
+    const others = given.filter(({ system }) => system === one.system)
+    return others.length > 0 ? others.some(({ value }) => value === one.value) : !withoutIdentifiers.includes(one.system ?? '')
+  })
+  return [...kept, ...given.filter((one) => !kept.some(({ system, value }) => system === one.system && value === one.value))]
 }
 
 /** The patient with what the form gives, without what it deletes; everything else, extensions included, stays. */
@@ -62,7 +78,8 @@ export function applyChanges<P extends Patient>(patient: P, changes: Changes): P
   put('birthDate', birthDate)
   put('telecom', changedTelecom(patient.telecom ?? [], changes))
   put('address', changedAddresses(patient.address ?? [], changes))
-  put('maritalStatus', maritalStatus && maritalStatusOf(maritalStatus))
+  const isKnownStatus = maritalStatus !== null && patient.maritalStatus?.coding?.some(({ code }) => code === maritalStatus)
+  put('maritalStatus', isKnownStatus ? undefined : maritalStatus && maritalStatusOf(maritalStatus))
   put('identifier', changedIdentifiers(patient.identifier ?? [], changes))
   return changed
 }
@@ -78,7 +95,7 @@ export const updatePatientCommand = command(updatePatient, async (changes, { tx,
   await refuseTakenIdentifiers(tx, changes.identifiers, patient.id)
   const changed = applyChanges(patient, changes)
   // Other systems send the whole patient with every message: what says nothing different is no version.
-  if (isDeepStrictEqual(changed, patient)) return { version: patient.meta.versionId }
+  if (isSame(changed, patient)) return { version: patient.meta.versionId }
   const updated = tx.write(changed)
   tx.emit(PatientUpdated, { patientId: updated.id }, { resource: updated })
   return { version: updated.meta.versionId }
