@@ -15,6 +15,7 @@ import { openStore } from './open-store.ts'
 import { runJobs } from './run-jobs.ts'
 import { serverGauges } from './server-gauges.ts'
 import { serveWebApp } from './serve-web-app.ts'
+import { watchDisk } from './watch-disk.ts'
 
 export interface RunningHospital {
   url: string
@@ -53,6 +54,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     open: (row) => store.openEvent(row),
     onFault: (fault) => log.warn(fault, 'an event was not handled'),
   })
+  const stopWatching = config.databaseUrl === undefined ? watchDisk(store, config.dataFolder, log) : undefined
   let sockets: Sockets | undefined
   const deliver = (hint: Hint): void => sockets?.deliver(hint)
   // On a database of its own a process has nobody to tell.
@@ -118,6 +120,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     services,
     bus,
     async close() {
+      stopWatching?.()
       others?.leave()
       await listener?.close()
       await sockets?.close()

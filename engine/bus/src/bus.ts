@@ -49,8 +49,3 @@ export function faultName(error: unknown): string {
   const place = frame?.match(/([\w-]+\.ts:\d+)/)?.[1]
   return [error.name, code, place].filter(Boolean).join(' ')
 }
-
-/** True when the fault is the database being away: it says nothing about the event and costs it no attempt. */
-export function isOutage(error: unknown): boolean {
-  return error instanceof Refusal && error.code === 'STORE_UNAVAILABLE'
-}

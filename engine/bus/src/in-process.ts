@@ -1,6 +1,7 @@
 import type { EventEnvelope } from '@carespine/store/contract'
 import type { Database, Session } from '@carespine/store/database'
-import { backoff, type Bus, type Consumer, faultName, isOutage, MAX_ATTEMPTS } from './bus.ts'
+import { isOutage } from '@carespine/store/refusal'
+import { backoff, type Bus, type Consumer, faultName, MAX_ATTEMPTS } from './bus.ts'
 
 interface Delivery {
   consumer: string

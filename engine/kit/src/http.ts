@@ -95,7 +95,8 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
   })
   app.setErrorHandler(async (error, request, reply) => {
     const { status, body, retryAfter } = answerTo(error, registry.refusals, request)
-    if (status >= 500) services.log.error({ correlationId: request.origin?.correlationId, err: describe(error) })
+    // A refusal for want of the database is counted, not logged: an outage would fill the disk with lines.
+    if (status === 500) services.log.error({ correlationId: request.origin?.correlationId, err: describe(error) })
     if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="carespine"')
     await reply.code(status).type('application/json; charset=utf-8').send(body)

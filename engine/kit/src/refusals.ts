@@ -33,6 +33,7 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
   },
   SEARCH_TOO_WIDE: { status: 422, message: 'The search looks at too many records. Add a patient, a code or a date.' },
   SEARCH_CURSOR_INVALID: { status: 400, message: 'The page cursor is not one of ours. Start the search anew.' },
-  STORE_UNAVAILABLE: { status: 503, message: 'The database cannot be reached or has no room. Nothing was stored; try again.' },
+  STORE_UNAVAILABLE: { status: 503, message: 'The database cannot be reached. Nothing was stored; try again.' },
+  STORE_FULL: { status: 503, message: 'The disk of the database is full. Nothing was stored. Tell your IT department; try again when there is room.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests. Wait as long as Retry-After says.' },
 }

@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Actor, Hint } from '@carespine/store/contract'
-import { Refusal } from '@carespine/store/refusal'
+import { isOutage, Refusal } from '@carespine/store/refusal'
 import type { Logger } from 'pino'
 import { Server, type Socket } from 'socket.io'
 import type { Authenticator } from './services.ts'
@@ -64,7 +64,7 @@ export function serveSockets(options: SocketOptions): Sockets {
     try {
       return await authenticator.actorOf(socket.data.token as string)
     } catch (error) {
-      if (!(error instanceof Refusal && error.code === 'STORE_UNAVAILABLE')) socket.disconnect(true)
+      if (!isOutage(error)) socket.disconnect(true)
       return undefined
     }
   }

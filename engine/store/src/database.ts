@@ -84,6 +84,11 @@ export function isConnectionLoss(error: unknown): boolean {
   )
 }
 
+/** SQLSTATE 53100, disk_full: PostgreSQL found no room to write. */
+function isDiskFull(error: unknown): boolean {
+  return (error as { code?: string }).code === '53100'
+}
+
 /**
  * Connections to PostgreSQL as the role that cannot bypass row-level security. Each remembers the scope it was last
  * given, so that a statement usually needs one round trip: settings are sent again only when the actor sees other
@@ -218,6 +223,7 @@ export class Database {
       await this.#enter(connection, scope)
       return await this.#run<R>(connection, statement)
     } catch (error) {
+      if (isDiskFull(error)) refuse('STORE_FULL')
       if (isConnectionLoss(error)) {
         connection.broken = true
         if (options.retry === 'reads') return await this.query(scope, statement)
@@ -242,6 +248,7 @@ export class Database {
       try {
         return await work()
       } catch (error) {
+        if (isDiskFull(error)) refuse('STORE_FULL')
         if (!isConnectionLoss(error)) throw error
         connection.broken = true
         refuse('STORE_UNAVAILABLE')

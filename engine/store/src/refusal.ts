@@ -16,6 +16,11 @@ export function refuse(code: string, details?: Readonly<Record<string, unknown>>
   throw new Refusal(code, details)
 }
 
+/** True when the database is away or has no room: it says nothing about what was asked, and passes. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof Refusal && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_FULL')
+}
+
 /** What PostgreSQL said about a unit of work, as a refusal where the caller can act on it. */
 export function storeRefusal(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error))
@@ -25,6 +30,6 @@ export function storeRefusal(error: unknown): Error {
   if (code === '23505' && constraint === 'handled_pkey') return new Refusal('EVENT_HANDLED')
   if (code === '23505' && (error as { schema?: string }).schema === 'fhir') return new Refusal('RECORD_EXISTS')
   if (code === '42501') return new Refusal('BRANCH_FORBIDDEN')
-  if (code === '53100' || code === '53300' || code === '53200') return new Refusal('STORE_UNAVAILABLE', { cause: code })
+  if (code === '53300' || code === '53200') return new Refusal('STORE_UNAVAILABLE', { cause: code })
   return error
 }

@@ -11,7 +11,7 @@ import { Keyring, type KeyShelf } from './keys.ts'
 import { LookUps, lookUpWithin } from './look-up.ts'
 import { OpenedBodies } from './opened-bodies.ts'
 import { RecordReader, type StoredRow } from './read-records.ts'
-import { Refusal, refuse, storeRefusal } from './refusal.ts'
+import { isOutage, Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runSearch } from './search.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 
@@ -69,6 +69,8 @@ export class Store {
   /** Called after each commit that emitted events or hints. */
   onCommitted: (committed: Committed) => void = () => undefined
   readonly #opened = new OpenedBodies()
+  /** Asked before each unit of work that may write; refuses when there is no room for it. */
+  admit: (actor: Actor, origin: Origin) => void = () => undefined
   readonly #scopes = new WeakMap<Actor, Scope>()
   readonly #commits = new Map<string, Batch<Plan, true | Error>>()
 
@@ -144,6 +146,7 @@ export class Store {
     run: (tx: UnitOfWork) => Promise<T>,
     options: TransactOptions = {},
   ): Promise<T> {
+    this.admit(actor, origin)
     if (!this.keyring.has(actor.branch)) await this.keyring.ensure(actor.branch)
     for (let attempt = 1; ; attempt++) {
       try {
@@ -212,7 +215,7 @@ export class Store {
       await this.database.query(scope, commitStatement(merge(plans)))
       return plans.map(() => true)
     } catch (error) {
-      if (plans.length === 1 || (error instanceof Refusal && error.code === 'STORE_UNAVAILABLE')) {
+      if (plans.length === 1 || isOutage(error)) {
         return plans.map(() => storeRefusal(error))
       }
       return await Promise.all(
