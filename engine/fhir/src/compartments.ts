@@ -23,6 +23,14 @@ function localId(reference: unknown, type: string): string | undefined {
 /** Id of the patient that a resource is about; its own for a Patient. Undefined when it is about none. */
 export function patientReferenceOf(resource: Resource): string | undefined {
   if (resource.resourceType === 'Patient') return resource.id
+  // A document, or what was gathered: about whom its first part is that is about somebody.
+  if (resource.resourceType === 'Bundle') {
+    for (const { resource: part } of resource.entry ?? []) {
+      const id = part && patientReferenceOf(part)
+      if (id !== undefined) return id
+    }
+    return undefined
+  }
   const elements = resource as unknown as Record<string, unknown>
   for (const name of PATIENT_ELEMENTS) {
     const id = localId(elements[name], 'Patient')

@@ -6,7 +6,7 @@ import type { Services } from '@carespine/kit/services'
 import type { Actor, Origin, Transaction } from '@carespine/store/contract'
 import type { StoredRow } from '@carespine/store/read-records'
 import { announce, readBefore } from './announce.ts'
-import { bundleBytes, entryOf } from './bundle-bytes.ts'
+import { bundleBytes } from './bundle-bytes.ts'
 
 export interface Caller {
   actor: Actor
@@ -95,20 +95,6 @@ export async function auditRead(services: Services, caller: Caller, type: Resour
       ...(patients.length === 1 ? { patient: patients[0] as string } : { patients }),
     }),
   ])
-}
-
-/** Everything of one patient as a searchset Bundle (R4 operation Patient/$everything). */
-export async function everything(services: Services, caller: Caller, id: string, base: string): Promise<Buffer> {
-  requirePermission(caller.actor, 'Patient', 'read')
-  const { store } = services
-  const scope = store.scopeOf(caller.actor)
-  const found = await store.reader.readCompartment(scope, id)
-  await auditRead(services, caller, 'Patient', found.map(({ row }) => row), id)
-  if (found[0]?.type !== 'Patient') refuse('RECORD_NOT_FOUND', { resourceType: 'Patient' })
-  const readable = found.filter(({ type }) => allows(caller.actor.permissions, `fhir:${type}:read`))
-  const entries = readable.map(({ type, row }) => entryOf(base, type, store.bodyOf(type, row), 'match', row))
-  const link = [{ relation: 'self', url: `${base}/Patient/${id}/$everything` }]
-  return bundleBytes({ resourceType: 'Bundle', type: 'searchset', total: entries.length, link }, entries)
 }
 
 /** A resource as it came in, without what only the server sets. */

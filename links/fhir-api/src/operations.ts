@@ -11,17 +11,22 @@ import { type InputRules, type OperationInput, readInput } from './operation-inp
 import { codeSystemLookup } from './operations/code-system-lookup.ts'
 import { codeSystemSubsumes } from './operations/code-system-subsumes.ts'
 import { codeSystemValidateCode, valueSetValidateCode } from './operations/validate-code.ts'
+import { compositionDocument, documentRefusals } from './operations/composition-document.ts'
 import { conceptMapClosure } from './operations/concept-map-closure.ts'
 import { conceptMapTranslate } from './operations/concept-map-translate.ts'
+import { encounterEverything, patientEverything } from './operations/everything.ts'
+import { resourceMeta, resourceMetaAdd, resourceMetaDelete } from './operations/meta.ts'
+import { observationLastn } from './operations/observation-lastn.ts'
 import { valueSetExpand } from './operations/value-set-expand.ts'
 import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
 
 type Level = 'system' | 'type' | 'instance'
 
-interface Asked {
+export interface Asked {
   services: Services
   caller: Caller
   base: string
+  method: string
   level: Level
   type: ResourceType | undefined
   id: string | undefined
@@ -46,8 +51,15 @@ const operations: readonly Operation[] = [
   codeSystemLookup,
   codeSystemSubsumes,
   codeSystemValidateCode,
+  compositionDocument,
   conceptMapClosure,
   conceptMapTranslate,
+  encounterEverything,
+  observationLastn,
+  patientEverything,
+  resourceMeta,
+  resourceMetaAdd,
+  resourceMetaDelete,
   valueSetExpand,
   valueSetValidateCode,
 ]
@@ -105,6 +117,7 @@ export function operationRoutes(fhir: FastifyInstance, services: Services): void
               services,
               caller: callerOf(request, `fhir.${code}`),
               base: baseOf(request),
+              method: request.method,
               level,
               type: type ?? (named as ResourceType | undefined),
               id: request.params.id,
@@ -119,6 +132,7 @@ export function operationRoutes(fhir: FastifyInstance, services: Services): void
 }
 
 export const operationRefusals = {
+  ...documentRefusals,
   OPERATION_INPUT_INVALID: { status: 400, message: 'The parameters of the operation have faults.' },
   OPERATION_BODY_UNSUPPORTED: { status: 400, message: 'Send a Parameters resource, or the resource that the operation is about.' },
 } as const

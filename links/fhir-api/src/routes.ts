@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { removeResource } from './announce.ts'
-import { everything, postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
+import { postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
 import { operationRefusals, operationRoutes } from './operations.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
 import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
@@ -116,9 +116,6 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       const { id, version } = request.params
       return sendServed(reply, await readVersion(services, callerOf(request, 'fhir.vread'), typeOf(request), id, version), request)
     })
-    fhir.get<{ Params: Params }>('/Patient/:id/$everything', signedIn, async (request, reply) =>
-      send(reply, await everything(services, callerOf(request, 'fhir.everything'), request.params.id, baseOf(request))),
-    )
     operationRoutes(fhir, services)
     // An unvalidated look: what would be wrong with this resource.
     fhir.post<{ Params: Params }>('/:type/$validate', { ...signedIn, bodyLimit: BUNDLE_LIMIT }, async (request, reply) => {
