@@ -157,7 +157,7 @@ async function takeResults(link: Link, message: Message, group: ResultGroup, ref
   const items = group.items.map(({ isLoinc, ...item }) => {
     const loinc = isLoinc ? item.code : codes.get(item.code)
     if (loinc === undefined) throw new Unmatched('HL7V2_CODE_UNKNOWN')
-    return { ...item, code: loinc }
+    return { ...item, code: loinc, status: group.status }
   })
   const patientId = await findPatient(link, group.identifiers, group.person)
   if (patientId === undefined && group.identifiers.length > 0) throw new Unmatched('HL7V2_PATIENT_UNKNOWN')
@@ -171,7 +171,6 @@ async function takeResults(link: Link, message: Message, group: ResultGroup, ref
       ...(group.orderNumber === undefined || resolution.patientId !== undefined ? {} : { orderNumber: group.orderNumber }),
       ...(patientId === undefined ? {} : { patientId }),
       ...(group.panel === undefined ? {} : { panel: group.panel }),
-      status: group.status,
       ...(group.observedAt === undefined ? {} : { observedAt: group.observedAt }),
       performer: message.header.get(3).slice(0, 120) || 'Analyser',
       items,

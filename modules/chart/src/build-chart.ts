@@ -1,7 +1,7 @@
 import { summaryOf as encounterSummaryOf } from '@carespine/encounters/encounter-summary'
 import { BODY_MASS_INDEX, vitalSigns } from '@carespine/encounters/vital-signs'
 import type { CodeableConcept, Condition, Extension, MedicationRequest, MedicationStatement, Observation, Stored } from '@carespine/fhir/resource'
-import { taskIdOf, type Trend } from '@carespine/lab/contract'
+import { isCritical, taskIdOf, type Trend } from '@carespine/lab/contract'
 import { orderSummaryOf } from '@carespine/orders/order-summary'
 import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
 import { allergyOf, isActive, statesNoneKnown } from '@carespine/registration/allergy-summary'
@@ -137,7 +137,7 @@ export async function buildChart(view: ReadView, patientId: string): Promise<Rec
     view.search('Condition', { patient, _count: '300' }),
     view.search('Encounter', { patient, _sort: '-date', _count: String(SHOWN.encounters) }),
     view.search('ServiceRequest', { patient, status: 'active', _sort: '-authored', _count: '100' }),
-    view.search('DiagnosticReport', { patient, status: 'final,amended,corrected', _sort: '-date', _count: String(SHOWN.reports) }),
+    view.search('DiagnosticReport', { patient, status: 'final,amended,corrected,appended,partial', _sort: '-date', _count: String(SHOWN.reports) }),
     view.search('Observation', { patient, category: 'vital-signs', _sort: '-date', _count: '300' }),
     view.search('Observation', { patient, category: 'laboratory', status: 'final,amended,corrected', _sort: '-date', _count: '600' }),
   ])
@@ -170,7 +170,7 @@ export async function buildChart(view: ReadView, patientId: string): Promise<Rec
         status: report.status,
         ...(report.issued ?? report.effectiveDateTime ? { issuedAt: report.issued ?? report.effectiveDateTime } : {}),
         abnormal: found.filter((flag) => flag !== 'N').length,
-        critical: found.filter((flag) => flag === 'LL' || flag === 'HH').length,
+        critical: found.filter(isCritical).length,
       }
     }),
     vitals: {

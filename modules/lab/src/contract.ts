@@ -9,8 +9,18 @@ export function taskIdOf(orderId: string): string {
   return `task-${orderId}`.slice(0, 64)
 }
 
-export const Flag = z.enum(['LL', 'L', 'N', 'H', 'HH', 'A'])
+/** Codes of the HL7 v3 ObservationInterpretation. `AA` is to a text what `LL` and `HH` are to a number. */
+export const Flag = z.enum(['LL', 'L', 'N', 'H', 'HH', 'A', 'AA'])
 export type Flag = z.infer<typeof Flag>
+
+/** Flags at which a clinician is told at once. */
+export function isCritical(flag: string | undefined): boolean {
+  return flag === 'LL' || flag === 'HH' || flag === 'AA'
+}
+
+/** Where the result of one analyte stands. `unobtainable`: there will be none; `withdrawn`: it was wrong to give it. */
+export const ResultStatus = z.enum(['preliminary', 'final', 'corrected', 'unobtainable', 'withdrawn'])
+export type ResultStatus = z.infer<typeof ResultStatus>
 
 export const Range = z.object({
   low: z.number().optional(),
@@ -111,8 +121,11 @@ export const ResultItem = z.object({
   range: Range.optional(),
   critical: Range.optional(),
   plausible: Range.optional(),
+  status: ResultStatus.optional(),
   value: z.number().optional(),
+  /** A result that is no number. */
   text: z.string().optional(),
+  note: z.string().optional(),
   flag: Flag.optional(),
   criticalReason: z.string().optional(),
   previous: z.object({ value: z.number(), at: z.string() }).optional(),
@@ -131,6 +144,7 @@ export const getResultForm = action({
 export const EnteredValue = z.object({
   code: z.string(),
   value: z.number().optional(),
+  /** A result that is no number; beside a number, a note on it. */
   text: z.string().trim().max(200).optional(),
 })
 
@@ -184,6 +198,11 @@ export const recordCallBack = action({
   output: z.object({ reportId: z.string() }),
 })
 
+/** Characters of a text, a note or a comment that another system may send. */
+export const MOST_TEXT = 10_000
+/** Results that it may send for one order at once. */
+export const MOST_RESULTS = 200
+
 /** A result as an analyser or another system sends it. */
 export const receiveResult = action({
   kind: 'command',
@@ -199,21 +218,26 @@ export const receiveResult = action({
     patientId: z.string().optional(),
     /** Code or LOINC of the panel. */
     panel: z.string().optional(),
-    /** final and corrected are released at once; preliminary waits for release. */
-    status: z.enum(['preliminary', 'final', 'corrected']),
     observedAt: z.iso.datetime({ offset: true }).optional(),
     performer: z.string().max(120).optional(),
+    comment: z.string().max(MOST_TEXT).optional(),
     items: z
       .array(
         z.object({
           code: z.string(),
+          /** All but preliminary ones are released at once. Without a value only the status changes. */
+          status: ResultStatus,
           value: z.number().optional(),
-          text: z.string().max(500).optional(),
+          /** A number with a comparator (`<5`) is converted and flagged as far as it can be. */
+          text: z.string().max(MOST_TEXT).optional(),
           unit: z.string().max(40).optional(),
+          note: z.string().max(MOST_TEXT).optional(),
+          /** The sender's flag: a critical one counts whatever our limits say. */
+          flag: Flag.optional(),
         }),
       )
       .min(1)
-      .max(100),
+      .max(MOST_RESULTS),
   }),
   output: z.object({
     reportId: z.string(),
@@ -322,6 +346,15 @@ export const refusals = {
     message: 'A value is outside what this method can measure. Check the fields named in the details.',
   },
   LAB_NO_VALUES: { status: 422, message: 'No result value was given.' },
+  LAB_RESULT_FINAL: {
+    status: 409,
+    message: 'A released result is changed by a correction only: /api/lab/amend, or OBX-11 C. See the fields in the details.',
+  },
+  LAB_RESULT_MISSING: {
+    status: 409,
+    message: 'There is no result to withdraw or to make final. See the fields in the details.',
+  },
+  LAB_RESULT_TWICE: { status: 422, message: 'One analyte has two different values. See the fields in the details.' },
   LAB_INCOMPLETE: { status: 422, message: 'Values are missing. Enter a value or a reason for each analyte named.' },
   LAB_CALL_BACK_NOT_NEEDED: { status: 409, message: 'This report holds no critical value.' },
 } as const

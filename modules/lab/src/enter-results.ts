@@ -3,7 +3,7 @@ import { can } from '@carespine/orders/contract'
 import { signalWorklist } from './collect-specimen.ts'
 import { enterResults, getResultForm } from './contract.ts'
 import { moveTask, readLabOrder, requireState, whomOf } from './lab-order.ts'
-import { checkedValues, resultItems, writeResults } from './result-values.ts'
+import { enteredResults, resultItems, writeResults } from './result-values.ts'
 import { worklistRow } from './worklist.ts'
 
 export const getResultFormQuery = query(getResultForm, async ({ orderId }, { view, now }) => {
@@ -23,10 +23,9 @@ export const enterResultsCommand = command(enterResults, async ({ orderId, value
   const labOrder = await readLabOrder(tx, orderId)
   requireState(labOrder, can.enterResult)
   const whom = whomOf(await tx.read('Patient', labOrder.patientId), now)
-  const checked = checkedValues(labOrder.panel, values, whom)
-  if (checked.size === 0) refuse('LAB_NO_VALUES', { field: 'values' })
-  const { report } = await writeResults(tx, labOrder, checked, whom, {
-    status: 'preliminary',
+  const entered = enteredResults(labOrder.panel, values, 'preliminary')
+  if (entered.size === 0) refuse('LAB_NO_VALUES', { field: 'values' })
+  const { report } = await writeResults(tx, labOrder, entered, whom, {
     at: labOrder.task?.executionPeriod?.start ?? now.toISOString(),
     now,
     comment,

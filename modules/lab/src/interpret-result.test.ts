@@ -1,6 +1,6 @@
 import { analyteByCode, panelByCode, panels } from '@carespine/pack-core/panels'
 import { describe, expect, test } from 'vitest'
-import { ageInDays, anionGap, derive, estimatedGfr, interpret, isPlausible, rangeFor } from './interpret-result.ts'
+import { ageInDays, anionGap, derive, estimatedGfr, flagOfBound, interpret, isPlausible, rangeFor } from './interpret-result.ts'
 
 const hemoglobin = analyteByCode('718-7')
 const potassium = analyteByCode('2823-3')
@@ -16,6 +16,19 @@ describe('flags', () => {
   test('a value on a limit is still within it', () => {
     expect(interpret(potassium, 5.0, man).flag).toBe('N')
     expect(interpret(potassium, 6.2, man).flag).toBe('H')
+  })
+  test.each([
+    ['<2.5', 'LL'],
+    ['< 3.4', 'L'],
+    ['<6', undefined],
+    ['>6.2', 'HH'],
+    ['>=6.2', 'H'],
+    ['≥ 6.3', 'HH'],
+    ['>4', undefined],
+    ['haemolysed', undefined],
+    ['<5 (repeated)', undefined],
+  ])('a potassium of %s is flagged %s, as far as that is certain', (text, flag) => {
+    expect(flagOfBound(potassium, text, man)).toBe(flag)
   })
   test('a potassium of 6.8 is critical and says why', () => {
     expect(interpret(potassium, 6.8, man)).toMatchObject({ flag: 'HH', criticalReason: 'above 6.2 mmol/L' })

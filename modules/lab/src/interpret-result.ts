@@ -56,6 +56,28 @@ export function interpret(analyte: Analyte, value: number, whom: Whom): Interpre
   return { flag, range }
 }
 
+const BOUND = /^([<>]=?|[≤≥])\s*(\d+(?:\.\d+)?)$/
+
+/** A result that is only known to lie below or above a number, such as `<5`; undefined for any other text. */
+export function boundOf(text: string): { comparator: string; limit: number } | undefined {
+  const [, comparator, limit] = BOUND.exec(text.trim()) ?? []
+  return comparator === undefined ? undefined : { comparator, limit: Number(limit) }
+}
+
+/** The flag that holds wherever beyond its bound a value lies: platelets `<5` are critical, `<300` say nothing. */
+export function flagOfBound(analyte: Analyte, text: string, whom: Whom): Flag | undefined {
+  const bound = boundOf(text)
+  if (!bound) return undefined
+  const { comparator, limit } = bound
+  const isLow = '<≤'.includes(comparator[0] ?? '')
+  const includesLimit = comparator.length > 1 || '≤≥'.includes(comparator)
+  const isBeyond = (edge: number | undefined): boolean =>
+    edge !== undefined && (limit === edge ? !includesLimit : isLow ? limit < edge : limit > edge)
+  const range = rangeFor(analyte, whom)
+  if (isLow) return isBeyond(analyte.critical?.low) ? 'LL' : isBeyond(range?.low) ? 'L' : undefined
+  return isBeyond(analyte.critical?.high) ? 'HH' : isBeyond(range?.high) ? 'H' : undefined
+}
+
 /** False for what is a typing or transmission error rather than a result. */
 export function isPlausible(analyte: Analyte, value: number): boolean {
   return Number.isFinite(value) && value >= analyte.plausible.low && value <= analyte.plausible.high

@@ -3,10 +3,10 @@ import { command, query, refuse } from '@carespine/kit/module'
 import { ORDER_SYSTEM } from '@carespine/orders/contract'
 import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
 import type { ReadView } from '@carespine/store/contract'
-import { type Flag, getReport, LabResultViewed, recordCallBack, type ResultItem, type ResultReport, type Trend, viewResult } from './contract.ts'
+import { type Flag, getReport, isCritical, LabResultViewed, recordCallBack, type ResultItem, type ResultReport, type Trend, viewResult } from './contract.ts'
 import { interpret, rangeFor, type Whom } from './interpret-result.ts'
 import { derivedId, moveTask, readLabOrder, whomOf } from './lab-order.ts'
-import { flagOf } from './result-values.ts'
+import { flagOf, noteOf, statusOf } from './result-values.ts'
 import { signalWorklist } from './collect-specimen.ts'
 
 function loincOf(observation: Observation): string {
@@ -17,7 +17,7 @@ function loincOf(observation: Observation): string {
 function itemOf(observation: Stored<Observation>, whom: Whom): ResultItem {
   const code = loincOf(observation)
   const analyte = analyteByCode(code)
-  const { valueQuantity, valueString, valueCodeableConcept, referenceRange, note } = observation
+  const { valueQuantity, valueString, valueCodeableConcept, referenceRange } = observation
   const printed = referenceRange?.[0]
   const range = printed
     ? {
@@ -25,8 +25,11 @@ function itemOf(observation: Stored<Observation>, whom: Whom): ResultItem {
         ...(printed.high?.value === undefined ? {} : { high: printed.high.value }),
       }
     : analyte && rangeFor(analyte, whom)
-  const text = valueString ?? valueCodeableConcept?.text ?? note?.[0]?.text
-  const value = valueQuantity?.value
+  const status = statusOf(observation)
+  // What was withdrawn is named, not shown.
+  const shown = status === 'withdrawn' ? {} : { value: valueQuantity?.value, text: valueString ?? valueCodeableConcept?.text }
+  const { value, text } = shown
+  const note = noteOf(observation)
   const reason = analyte && value !== undefined ? interpret(analyte, value, whom).criticalReason : undefined
   const flag = flagOf(observation)
   return {
@@ -38,8 +41,10 @@ function itemOf(observation: Stored<Observation>, whom: Whom): ResultItem {
     derived: analyte?.derived !== undefined,
     ...(range ? { range } : {}),
     ...(analyte?.critical ? { critical: analyte.critical } : {}),
+    status,
     ...(value === undefined ? {} : { value }),
     ...(text === undefined ? {} : { text }),
+    ...(note === undefined ? {} : { note }),
     ...(flag === undefined ? {} : { flag }),
     ...(reason === undefined ? {} : { criticalReason: reason }),
   }
@@ -150,8 +155,8 @@ export const recordCallBackCommand = command(recordCallBack, async (input, { tx,
   const observations = await Promise.all(
     (report.result ?? []).map(({ reference }) => tx.find('Observation', reference?.replace('Observation/', '') ?? '')),
   )
-  const isCritical = observations.some((observation) => observation && ['LL', 'HH'].includes(flagOf(observation) ?? ''))
-  if (!isCritical) refuse('LAB_CALL_BACK_NOT_NEEDED')
+  const hasCritical = observations.some((observation) => observation && isCritical(flagOf(observation)))
+  if (!hasCritical) refuse('LAB_CALL_BACK_NOT_NEEDED')
   const id = derivedId(input.reportId, 'call-back')
   const before = await tx.find('Communication', id)
   const at = input.at ?? now.toISOString()

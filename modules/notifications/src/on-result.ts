@@ -69,7 +69,10 @@ export const onCriticalAlert = reaction({
     const isLow = first.interpretation?.[0]?.coding?.[0]?.code === 'LL'
     const limit = isLow ? analyte?.critical?.low : analyte?.critical?.high
     const name = analyte?.name ?? first.code.text ?? code
-    const reason = `${isLow ? 'below' : 'above'} ${limit ?? ''} ${unit}`
+    // A result that another laboratory calls critical need not be beyond our limits, nor be a number.
+    const number = typeof value === 'number' ? value : Number(/^[<>≤≥]=?(\d.*)$/.exec(value)?.[1])
+    const isBeyond = limit !== undefined && (isLow ? number <= limit : number >= limit)
+    const reason = isBeyond ? `${isLow ? 'below' : 'above'} ${limit} ${unit || analyte?.unit}` : 'critical by the word of the laboratory that sent it'
     await raise(
       tx,
       {
@@ -83,8 +86,8 @@ export const onCriticalAlert = reaction({
         details: { testName: name, value, unit, criticalReason: reason },
         requiresAcknowledgment: true,
         text: {
-          key: isLow ? 'critical-low' : 'critical-high',
-          values: { analyte: code, value, unit, limit: limit ?? '', more: others.length },
+          key: isBeyond ? (isLow ? 'critical-low' : 'critical-high') : 'critical-said',
+          values: { analyte: code, value, unit: unit || (analyte?.unit ?? ''), limit: limit ?? '', more: others.length },
         },
       },
       branch,

@@ -104,6 +104,12 @@ export function ResultEntryPage() {
                     <Table.Td>
                       {name}
                       {item.derived && <Text size="xs">{t('lab.derived')}</Text>}
+                      {item.status !== undefined && item.status !== 'preliminary' && <Text size="xs">{t(`resultStatus.${item.status}`)}</Text>}
+                      {(item.text ?? item.note) !== undefined && (
+                        <Text size="xs">
+                          <bdi>{[item.text, item.note].filter(Boolean).join(' · ')}</bdi>
+                        </Text>
+                      )}
                     </Table.Td>
                     <Table.Td>
                       {item.derived || !mayEnter ? (

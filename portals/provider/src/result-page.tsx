@@ -1,6 +1,6 @@
 import { Badge, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
 import { getBanner } from '@carespine/registration/contract'
-import { getReport, viewResult } from '@carespine/lab/contract'
+import { getReport, isCritical, viewResult } from '@carespine/lab/contract'
 import { usePageParams } from '@carespine/shell/app'
 import { call } from '@carespine/shell/api'
 import { formatDate, useLanguage, useWords } from '@carespine/shell/i18n'
@@ -37,7 +37,7 @@ export function ResultPage() {
   if (error) return <ErrorNote error={error} onRetry={() => void refetch()} />
   if (!data) return <Waiting />
   const { report, trends } = data
-  const worst = report.items.find(({ flag }) => flag === 'LL' || flag === 'HH') ?? report.items.find(({ flag }) => flag === 'L' || flag === 'H')
+  const worst = report.items.find(({ flag }) => isCritical(flag)) ?? report.items.find(({ flag }) => flag === 'L' || flag === 'H')
   const code = chosen ?? worst?.code ?? report.items[0]?.code
   const trend = trends.find((one) => one.code === code)
   return (
@@ -89,10 +89,16 @@ export function ResultPage() {
                       <button type="button" onClick={() => setChosen(item.code)} aria-pressed={item.code === code} style={{ all: 'unset', cursor: 'pointer', textDecoration: 'underline dotted', outlineOffset: 2 }}>
                         {words(item.name, item.nameArabic)}
                       </button>
+                      {item.status !== undefined && item.status !== 'final' && <Text size="xs">{t(`resultStatus.${item.status}`)}</Text>}
+                      {item.note !== undefined && (
+                        <Text size="xs" style={{ whiteSpace: 'pre-line' }}>
+                          <bdi>{item.note}</bdi>
+                        </Text>
+                      )}
                     </Table.Td>
                     <Table.Td ta="end" fw={item.flag && item.flag !== 'N' ? 700 : 500}>
                       <bdi dir="ltr">
-                        {item.value?.toFixed(item.decimals) ?? item.text} {unitText(item.unit)}
+                        {item.value?.toFixed(item.decimals) ?? item.text ?? '—'} {(item.value ?? item.text) !== undefined && unitText(item.unit)}
                       </bdi>
                     </Table.Td>
                     <Table.Td>

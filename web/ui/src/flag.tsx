@@ -7,6 +7,7 @@ const looks: Readonly<Record<string, { color: string; sign: string }>> = {
   L: { color: 'orange.9', sign: '↓' },
   H: { color: 'orange.9', sign: '↑' },
   A: { color: 'orange.9', sign: '!' },
+  AA: { color: 'red.9', sign: '!!' },
 }
 
 /** A result flag: a letter and an arrow, never colour alone. Nothing is shown for normal. */
@@ -14,7 +15,7 @@ export function Flag({ flag }: { flag: string | undefined }) {
   const { t } = useTranslation()
   const look = flag === undefined ? undefined : looks[flag]
   if (!look || flag === undefined) return null
-  const critical = flag === 'LL' || flag === 'HH'
+  const critical = flag === 'LL' || flag === 'HH' || flag === 'AA'
   return (
     <Badge color={look.color} variant={critical ? 'filled' : 'outline'} radius="sm" size="md" title={t(`flag.${flag}`)}>
       <bdi>
