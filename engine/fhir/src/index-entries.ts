@@ -1,29 +1,36 @@
 import { createHash } from 'node:crypto'
-import { type Span, spanOfValue } from './dates.ts'
+import { type Span, spanOf } from './dates.ts'
+import { cellsOf } from './near.ts'
 import { digitsOf, wordsOf } from './normalize.ts'
 import type { Resource, ResourceType } from './resource.ts'
-import { type SearchParameterDefinition, searchParametersOf, valuesAt } from './search-parameters.ts'
-import { canonicalUnit } from './units.ts'
+import { type ParameterLookup, type SearchParameterDefinition, searchParametersOf } from './search-parameters.ts'
+import { amountOf, dateSpanOf, existenceOf, phoneDigitsOf, positionOf, referenceOf, textsOf, tokensOf, valuesOf } from './search-values.ts'
 
 /** Longest beginning of a word that is indexed; longer terms are checked after decryption. */
 export const LONGEST_PREFIX = 10
 
+/**
+ * How resources are indexed. It goes up when an entry of an R4 parameter changes; rows of an older form are looked at
+ * after decryption until they are indexed again (see `isStableSince` in the store).
+ */
+export const INDEX_FORM = 2
+
 export interface IndexColumn {
   name: string
-  sqlType: 'timestamptz' | 'float8'
+  sqlType: 'timestamptz' | 'float8' | 'int8'
 }
 
 export interface IndexEntries {
   /** Index terms, to be hashed. */
   facts: string[]
-  /** Typed columns: ISO times or numbers. */
+  /** Typed columns: ISO times or numbers; `present` has a bit for each parameter with a value. */
   columns: Record<string, string | number | null>
 }
 
 // Birth and death dates identify people: they are hashed like names, never stored as dates.
 const HASHED_DATES: ReadonlySet<string> = new Set(['birthdate', 'death-date'])
 
-/** True for date parameters that have no column; ranges of them are checked after decryption. */
+/** True for date parameters that are hashed by year, month and day. */
 export function isHashedDate(code: string): boolean {
   return HASHED_DATES.has(code)
 }
@@ -33,12 +40,16 @@ function columnOf(code: string): string {
 }
 
 /** Column names of a parameter's lower and upper end. */
-export function columnsOf({ code }: SearchParameterDefinition): { low: string; high: string } {
+export function columnsOf({ code }: Pick<SearchParameterDefinition, 'code'>): { low: string; high: string } {
   return { low: `${columnOf(code)}_lo`, high: `${columnOf(code)}_hi` }
 }
 
-function hasColumns({ type, code }: SearchParameterDefinition): boolean {
-  if (code.startsWith('_') || code.startsWith('context-')) return false
+/**
+ * True for parameters with typed columns. Those added to an installation have none, and those of usage contexts, which
+ * stand on definitions only, would cost more than they give.
+ */
+export function hasColumns({ type, code, bit }: SearchParameterDefinition): boolean {
+  if (bit === undefined || code.startsWith('_') || code.startsWith('context-')) return false
   return (type === 'date' && !isHashedDate(code)) || type === 'number' || type === 'quantity'
 }
 
@@ -48,7 +59,7 @@ const columnLists = new Map<ResourceType, readonly IndexColumn[]>()
 export function indexColumns(type: ResourceType): readonly IndexColumn[] {
   let columns = columnLists.get(type)
   if (!columns) {
-    columns = [...searchParametersOf(type).values()]
+    const spans = [...searchParametersOf(type).values()]
       .filter(hasColumns)
       .sort((a, b) => (a.code < b.code ? -1 : 1))
       .flatMap((parameter): IndexColumn[] => {
@@ -59,6 +70,7 @@ export function indexColumns(type: ResourceType): readonly IndexColumn[] {
           { name: high, sqlType },
         ]
       })
+    columns = [...spans, { name: 'present', sqlType: 'int8' }]
     columnLists.set(type, columns)
   }
   return columns
@@ -66,12 +78,11 @@ export function indexColumns(type: ResourceType): readonly IndexColumn[] {
 
 const MAIN_DATES = ['date', 'authored-on', 'authoredon', 'authored', 'issued', 'recorded-date', 'onset-date', 'period', 'effective', 'occurrence', 'whenhandedover', 'created', 'sent', 'collected']
 
-/** The column that orders a patient's resources of a type in time. */
-export function mainDateOf(type: ResourceType): string | undefined {
+/** The date that orders resources of a type in time; its columns have indexes of their own. */
+export function mainDateOf(type: ResourceType): SearchParameterDefinition | undefined {
   const parameters = searchParametersOf(type)
   const code = MAIN_DATES.find((name) => parameters.get(name)?.type === 'date')
-  const parameter = code === undefined ? undefined : parameters.get(code)
-  return parameter && columnsOf(parameter).low
+  return code === undefined ? undefined : parameters.get(code)
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -83,40 +94,78 @@ export function idKey(id: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-9${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-/** Index terms and typed columns of a resource, for every R4 search parameter of its type. */
-export function indexEntries(resource: Resource): IndexEntries {
+/** True when a key may be of an id that is no uuid: the id is then in the body alone. */
+export function mayHideId(key: string): boolean {
+  return key[14] === '8' && key[19] === '9'
+}
+
+/** Index terms and typed columns of a resource, for the search parameters of its type. */
+export function indexEntries(resource: Resource, parametersOf: ParameterLookup = searchParametersOf): IndexEntries {
   const facts = new Set<string>()
   const columns: IndexEntries['columns'] = {}
-  for (const parameter of searchParametersOf(resource.resourceType).values()) {
-    if (parameter.code === '_id' || parameter.code === '_lastUpdated') continue
-    for (const path of parameter.paths) {
-      for (const value of valuesAt(resource, path)) {
-        switch (parameter.type) {
-          case 'token':
-            if (isOtherContact(parameter.code, value)) break
-            for (const token of tokensOf(value)) addToken(facts, parameter.code, token)
-            if (resource.resourceType === 'Patient') addNumberPrefixes(facts, parameter.code, value)
-            break
-          case 'reference':
-            addReference(facts, parameter.code, value, path.target)
-            break
-          case 'string':
-            for (const text of textsOf(value)) addString(facts, parameter.code, text)
-            break
-          case 'uri':
-            if (typeof value === 'string') facts.add(`${parameter.code}=${value}`)
-            break
-          case 'date':
-            if (isHashedDate(parameter.code)) addHashedDate(facts, parameter.code, value)
-            else if (hasColumns(parameter)) widenDate(columns, parameter, spanOfValue(value))
-            break
-          default:
-            if (hasColumns(parameter)) widenNumber(facts, columns, parameter, value)
-        }
-      }
-    }
+  const present: [number, number] = [0, 0]
+  for (const parameter of parametersOf(resource.resourceType).values()) {
+    if (parameter.code === '_id' || parameter.code === '_lastUpdated' || parameter.type === 'composite') continue
+    const existence = existenceOf(resource, parameter)
+    if (existence !== undefined) addToken(facts, parameter.code, { code: existence })
+    const found = valuesOf(resource, parameter)
+    if (found.length === 0) continue
+    if (parameter.bit === undefined) facts.add(`${parameter.code}?`)
+    else if (parameter.bit < 31) present[0] |= 1 << parameter.bit
+    else present[1] |= 1 << (parameter.bit - 31)
+    if (existence !== undefined) continue
+    for (const { value, path } of found) addValue(facts, columns, resource, parameter, value, path.type)
   }
+  addContained(facts, resource as { contained?: unknown })
+  columns.present = present[1] === 0 ? present[0] : ((BigInt(present[1]) << 31n) | BigInt(present[0])).toString()
   return { facts: [...facts], columns: datesAsText(resource.resourceType, columns) }
+}
+
+function addValue(
+  facts: Set<string>,
+  columns: IndexEntries['columns'],
+  resource: Resource,
+  parameter: SearchParameterDefinition,
+  value: unknown,
+  type: string,
+): void {
+  const { code } = parameter
+  switch (parameter.type) {
+    case 'token':
+      for (const token of tokensOf(value, type)) addToken(facts, code, token)
+      if (type === 'ContactPoint') addPhone(facts, code, value)
+      if (resource.resourceType === 'Patient') addNumberPrefixes(facts, code, value)
+      return
+    case 'reference':
+      addReference(facts, code, value, resource)
+      return
+    case 'string':
+      for (const text of textsOf(value)) addString(facts, code, text)
+      return
+    case 'uri':
+      if (typeof value === 'string') addUri(facts, code, value)
+      return
+    case 'date':
+      if (isHashedDate(code)) addHashedDate(facts, code, value)
+      else if (hasColumns(parameter)) widen(columns, parameter, dateSpanOf(value, type))
+      else if (parameter.bit === undefined) addYears(facts, code, dateSpanOf(value, type))
+      return
+    case 'special': {
+      const position = positionOf(value)
+      for (const cell of position ? cellsOf(position) : []) facts.add(`${code}#${cell}`)
+      return
+    }
+    default:
+      if (hasColumns(parameter)) addAmount(facts, columns, parameter, value)
+  }
+}
+
+// Which types lie in it says where `_contained=true` has to look.
+function addContained(facts: Set<string>, { contained }: { contained?: unknown }): void {
+  if (!Array.isArray(contained)) return
+  for (const one of contained as ({ resourceType?: unknown } | null)[]) {
+    if (typeof one?.resourceType === 'string') facts.add(`contained=${one.resourceType}`)
+  }
 }
 
 function datesAsText(type: ResourceType, columns: IndexEntries['columns']): IndexEntries['columns'] {
@@ -127,37 +176,20 @@ function datesAsText(type: ResourceType, columns: IndexEntries['columns']): Inde
   return columns
 }
 
-export interface Token {
-  system?: string
-  code: string
-}
-
-/** Codes in a value of a token parameter: Coding, CodeableConcept, Identifier, ContactPoint, boolean, code. */
-export function tokensOf(value: unknown): Token[] {
-  if (typeof value === 'string') return [{ code: value }]
-  if (typeof value === 'boolean') return [{ code: String(value) }]
-  if (typeof value !== 'object' || value === null) return []
-  const { coding, system, code, value: identifier } = value as { coding?: unknown[]; system?: string; code?: string; value?: string }
-  if (Array.isArray(coding)) return coding.flatMap(tokensOf)
-  const text = code ?? identifier
-  if (typeof text !== 'string') return []
-  return [{ ...(typeof system === 'string' ? { system } : {}), code: text }]
-}
-
-// `phone` and `email` select from telecom by its system.
-function isOtherContact(parameter: string, value: unknown): boolean {
-  if (parameter !== 'phone' && parameter !== 'email') return false
-  return (value as { system?: unknown }).system !== parameter
-}
-
-function addToken(facts: Set<string>, parameter: string, { system, code }: Token): void {
+function addToken(facts: Set<string>, parameter: string, { system, code }: { system?: string; code: string }): void {
   facts.add(`${parameter}||${code}`)
   facts.add(`${parameter}|${system ?? '-'}|${code}`)
   if (system !== undefined) facts.add(`${parameter}|${system}|`)
 }
 
-// Search as one types, by the beginning of an MRN or of a phone number: the whole digits and the last nine, so that a
-// number is found with and without its country code.
+// A phone number is found however it is punctuated, with and without its country code.
+function addPhone(facts: Set<string>, parameter: string, value: unknown): void {
+  const { value: text } = value as { value?: unknown }
+  const digits = typeof text === 'string' ? phoneDigitsOf(text) : ''
+  if (digits !== '') facts.add(`${parameter}=${digits}`)
+}
+
+// Search as one types, by the beginning of an MRN or of a phone number: the whole digits and the last nine.
 function addNumberPrefixes(facts: Set<string>, parameter: string, value: unknown): void {
   const { value: text } = value as { value?: unknown }
   if (typeof text !== 'string' || (parameter !== 'identifier' && parameter !== 'phone')) return
@@ -165,36 +197,25 @@ function addNumberPrefixes(facts: Set<string>, parameter: string, value: unknown
   for (const form of parameter === 'phone' ? [digits, digits.slice(-9)] : [digits, digitsOf(text)]) {
     for (let length = 3; length <= Math.min(form.length, 14); length++) facts.add(`${parameter}^${form.slice(0, length)}`)
   }
-  if (parameter === 'phone') facts.add(`phone=${digits.slice(-9)}`)
 }
 
-const REFERENCE = /^(?:https?:\/\/.*\/)?([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/.*)?$/
-
-function addReference(facts: Set<string>, parameter: string, value: unknown, target: string | undefined): void {
-  const reference = typeof value === 'string' ? value : (value as { reference?: unknown }).reference
-  if (typeof reference === 'string') {
-    const local = REFERENCE.exec(reference)
-    if (local && !reference.includes('://')) {
-      if (target !== undefined && local[1] !== target) return
-      facts.add(`${parameter}=${local[1]}/${local[2]}`)
-      facts.add(`${parameter}=/${local[2]}`)
-    } else {
-      if (target !== undefined && local && local[1] !== target) return
-      facts.add(`${parameter}=${reference}`)
-    }
+function addReference(facts: Set<string>, parameter: string, value: unknown, resource: Resource): void {
+  const { text, type, id, identifier } = referenceOf(value, resource) ?? {}
+  if (type !== undefined && id !== undefined) {
+    facts.add(`${parameter}=${type}/${id}`)
+    facts.add(`${parameter}=/${id}`)
+  } else if (text !== undefined) addUri(facts, parameter, text)
+  for (const { system, code } of tokensOf(identifier, 'Identifier')) {
+    facts.add(`${parameter}:identifier|${system ?? '-'}|${code}`)
+    facts.add(`${parameter}:identifier||${code}`)
   }
-  const { identifier } = value as { identifier?: unknown }
-  for (const { system, code } of tokensOf(identifier)) facts.add(`${parameter}:identifier|${system ?? '-'}|${code}`)
 }
 
-/** Texts in a value of a string parameter: HumanName and Address give their parts. */
-export function textsOf(value: unknown): string[] {
-  if (typeof value === 'string') return [value]
-  if (typeof value !== 'object' || value === null) return []
-  const parts = value as Record<string, unknown>
-  return ['text', 'family', 'given', 'prefix', 'suffix', 'line', 'city', 'district', 'state', 'postalCode', 'country']
-    .flatMap((name) => parts[name] ?? [])
-    .filter((part): part is string => typeof part === 'string')
+// A canonical is found with its version and without.
+function addUri(facts: Set<string>, parameter: string, uri: string): void {
+  facts.add(`${parameter}=${uri}`)
+  const bar = uri.indexOf('|')
+  if (bar > 0) facts.add(`${parameter}=${uri.slice(0, bar)}`)
 }
 
 function addString(facts: Set<string>, parameter: string, text: string): void {
@@ -206,47 +227,43 @@ function addString(facts: Set<string>, parameter: string, text: string): void {
   }
 }
 
+// A date known to the year or the month only is also found as that, for ranges that begin or end within it.
 function addHashedDate(facts: Set<string>, parameter: string, value: unknown): void {
   if (typeof value !== 'string') return
-  for (const length of [4, 7, 10]) if (value.length >= length) facts.add(`${parameter}=${value.slice(0, length)}`)
+  const span = spanOf(value)
+  if (!span) return
+  const day = value.length <= 10 ? value : new Date(span.low).toISOString().slice(0, 10)
+  for (const length of [4, 7, 10]) if (day.length >= length) facts.add(`${parameter}=${day.slice(0, length)}`)
+  if (day.length < 10) facts.add(`${parameter}~${day}`)
+  const year = Number(day.slice(0, 4))
+  if (year < FIRST_YEAR || year > LAST_YEAR) facts.add(`${parameter}~far`)
 }
 
-function widen(columns: IndexEntries['columns'], parameter: SearchParameterDefinition, span: Span): void {
+/** Births and deaths outside of these years are indexed as far away: years without end cannot be listed. */
+export const FIRST_YEAR = 1800
+export const LAST_YEAR = 2200
+
+/** Spans of more years than this are indexed as long, and looked at by every search. */
+const MOST_YEARS = 60
+
+function addYears(facts: Set<string>, parameter: string, span: Span | undefined): void {
+  if (!span) return
+  const [first, last] = [new Date(span.low).getUTCFullYear(), new Date(span.high).getUTCFullYear()]
+  if (last - first > MOST_YEARS) facts.add(`${parameter}~long`)
+  else for (let year = first; year <= last; year++) facts.add(`${parameter}=${String(year).padStart(4, '0')}`)
+}
+
+function widen(columns: IndexEntries['columns'], parameter: SearchParameterDefinition, span: Span | undefined): void {
+  if (!span) return
   const { low, high } = columnsOf(parameter)
   const [lower, upper] = [columns[low], columns[high]]
   columns[low] = typeof lower === 'number' ? Math.min(lower, span.low) : span.low
   columns[high] = typeof upper === 'number' ? Math.max(upper, span.high) : span.high
 }
 
-function widenDate(columns: IndexEntries['columns'], parameter: SearchParameterDefinition, span: Span | undefined): void {
-  if (span) widen(columns, parameter, span)
-}
-
-/** A number or quantity as the span it covers, in canonical units. */
-export function numberSpanOf(value: unknown): (Span & { dimension?: string }) | undefined {
-  if (typeof value === 'number') return { low: value, high: value }
-  if (typeof value !== 'object' || value === null) return undefined
-  const quantity = value as { value?: unknown; code?: string; unit?: string; low?: unknown; high?: unknown; currency?: string }
-  if (typeof quantity.value === 'number') {
-    const unit = quantity.code ?? quantity.unit
-    if (unit === undefined) return { low: quantity.value, high: quantity.value }
-    const { factor, dimension } = canonicalUnit(unit)
-    return { low: quantity.value * factor, high: quantity.value * factor, dimension }
-  }
-  const low = numberSpanOf(quantity.low)
-  const high = numberSpanOf(quantity.high)
-  if (!low && !high) return undefined
-  return { low: low?.low ?? Number.MIN_SAFE_INTEGER, high: high?.high ?? Number.MAX_SAFE_INTEGER }
-}
-
-function widenNumber(
-  facts: Set<string>,
-  columns: IndexEntries['columns'],
-  parameter: SearchParameterDefinition,
-  value: unknown,
-): void {
-  const span = numberSpanOf(value)
-  if (!span) return
-  widen(columns, parameter, span)
-  if (span.dimension !== undefined) facts.add(`${parameter.code}~${span.dimension}`)
+function addAmount(facts: Set<string>, columns: IndexEntries['columns'], parameter: SearchParameterDefinition, value: unknown): void {
+  const amount = amountOf(value)
+  if (!amount) return
+  widen(columns, parameter, amount.canonical)
+  if (amount.dimension !== undefined) facts.add(`${parameter.code}~${amount.dimension}`)
 }

@@ -1,74 +1,126 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { ResourceType } from './resource.ts'
+import type { ElementPath, Step } from './search-expression.ts'
 
-export type ParameterType = 'string' | 'token' | 'reference' | 'uri' | 'date' | 'number' | 'quantity'
+export type { ElementPath } from './search-expression.ts'
 
-/** Where the values of a parameter stand: property names from the resource, the type found, and a filter on it. */
-export interface ElementPath {
-  steps: readonly string[]
-  type: string
-  /** Only references to this type, or only elements with this `type`. */
-  target?: string
-  relation?: string
-}
+export type ParameterType = 'string' | 'token' | 'reference' | 'uri' | 'date' | 'number' | 'quantity' | 'composite' | 'special'
 
 export interface SearchParameterDefinition {
   code: string
   type: ParameterType
+  /** Canonical URL of its SearchParameter. */
+  url: string
   paths: readonly ElementPath[]
   targets: readonly string[]
+  /** A resource may have several values. */
+  many: boolean
+  /** Bit of a row that says whether the resource has a value; none for composites and for parameters added here. */
+  bit?: number
+  /** Of a composite, in the order of their values; paths start at each place of the composite. */
+  components?: readonly Component[]
 }
 
-type Compiled = Record<string, Record<string, { type: ParameterType; paths: [string, string, string?][]; targets?: string[] }>>
+export interface Component {
+  /** The parameter of the same resource type that is indexed. */
+  code: string
+  type: ParameterType
+  paths: readonly ElementPath[]
+  /** The paths start at the resource. */
+  whole: boolean
+}
+
+/** Parameters of a type by code. */
+export type ParameterLookup = (type: ResourceType) => ReadonlyMap<string, SearchParameterDefinition>
+
+/** A path as it is written to the generated file: `telecom[system=phone]`, its type, and what else is known of it. */
+type CompiledPath = [path: string, type: string, more?: { many?: 1; target?: string; exists?: 1; systems?: readonly string[] }]
+
+export interface CompiledParameter {
+  type: ParameterType
+  /** Last part of the URL. */
+  id: string
+  paths: CompiledPath[]
+  targets?: string[]
+  bit?: number
+  components?: { code: string; type: ParameterType; paths: CompiledPath[]; whole?: 1 }[]
+}
+
+/** The form of a path in the generated file. */
+export function writePath({ steps, type, many, target, exists, systems }: ElementPath): CompiledPath {
+  const path = steps
+    .map((step) => (typeof step === 'string' ? `.${step}` : 'at' in step ? `[${step.at}]` : `[${step.property}=${step.is}]`))
+    .join('')
+    .slice(1)
+  const more = { ...(many ? { many: 1 as const } : {}), ...(target ? { target } : {}), ...(exists ? { exists: 1 as const } : {}), ...(systems ? { systems } : {}) }
+  return Object.keys(more).length > 0 ? [path, type, more] : [path, type]
+}
+
+function readPath([path, type, more = {}]: CompiledPath): ElementPath {
+  const { many, target, exists, systems } = more
+  const steps = (path.match(/[^.[\]]+(?==)=[^\]]*|[^.[\]]+/g) ?? []).map((part): Step => {
+    const equals = part.indexOf('=')
+    if (equals > 0) return { property: part.slice(0, equals), is: part.slice(equals + 1) }
+    return /^\d+$/.test(part) ? { at: Number(part) } : part
+  })
+  return { steps, type, many: many === 1, ...(target ? { target } : {}), ...(exists ? { exists: true } : {}), ...(systems ? { systems } : {}) }
+}
 
 const source = new URL('../generated/search.json', import.meta.url)
 // Absent only while it is being generated.
-const compiled: Compiled = existsSync(source) ? (JSON.parse(readFileSync(source, 'utf8')) as Compiled) : {}
+const compiled = existsSync(source) ? (JSON.parse(readFileSync(source, 'utf8')) as Record<string, Record<string, CompiledParameter>>) : {}
 const byType = new Map<string, ReadonlyMap<string, SearchParameterDefinition>>()
 
-/** The R4 search parameters of a type by code; composite and special ones apart. */
+/** The R4 search parameters of a type by code; those that R4 gives no element to, such as `_text`, apart. */
 export function searchParametersOf(type: ResourceType): ReadonlyMap<string, SearchParameterDefinition> {
   let parameters = byType.get(type)
   if (!parameters) {
-    parameters = new Map(
-      Object.entries(compiled[type] ?? {}).map(([code, { type: kind, paths, targets = [] }]) => [
-        code,
-        {
-          code,
-          type: kind,
-          targets,
-          paths: paths.map(([path, found, only]) => ({
-            steps: path.split('.'),
-            type: found,
-            ...(only === undefined ? {} : only.startsWith('type=') ? { relation: only.slice(5) } : { target: only }),
-          })),
-        },
-      ]),
-    )
+    parameters = new Map(Object.entries(compiled[type] ?? {}).map(([code, parameter]) => [code, definitionOf(code, parameter)]))
     byType.set(type, parameters)
   }
   return parameters
 }
 
-/** Values at a path; arrays on the way are walked through. */
-export function valuesAt(resource: unknown, path: ElementPath): unknown[] {
-  const found: unknown[] = []
-  collect(resource, path.steps, 0, found, path.relation)
-  return found
+function definitionOf(code: string, { type, id, paths, targets = [], bit, components }: CompiledParameter): SearchParameterDefinition {
+  const read = paths.map(readPath)
+  return {
+    code,
+    type,
+    url: `http://hl7.org/fhir/SearchParameter/${id}`,
+    targets,
+    paths: read,
+    many: read.some(({ many }) => many),
+    ...(bit === undefined ? {} : { bit }),
+    ...(components ? { components: components.map(({ whole, ...one }) => ({ ...one, paths: one.paths.map(readPath), whole: whole === 1 })) } : {}),
+  }
 }
 
-function collect(value: unknown, steps: readonly string[], at: number, found: unknown[], relation?: string): void {
-  if (value === undefined || value === null) return
-  if (Array.isArray(value)) {
-    for (const one of value) collect(one, steps, at, found, relation)
-    return
+const nothing: readonly unknown[] = []
+
+/** Values at a path, from a resource or an element; arrays on the way are walked through. */
+export function valuesAt(from: unknown, { steps }: ElementPath): readonly unknown[] {
+  let values: readonly unknown[] = [from]
+  for (const step of steps) {
+    values = typeof step === 'string' ? childrenOf(values, step) : 'at' in step ? values.slice(step.at, step.at + 1) : values.filter((value) => has(value, step))
+    if (values.length === 0) return nothing
   }
-  if (at === steps.length) {
-    found.push(value)
-    return
+  return values
+}
+
+function has(value: unknown, { property, is }: { property: string; is: string }): boolean {
+  const found = (value as Record<string, unknown> | null)?.[property]
+  return Array.isArray(found) ? found.includes(is) : found === is
+}
+
+function childrenOf(values: readonly unknown[], name: string): readonly unknown[] {
+  if (values.length === 1) {
+    const found = (values[0] as Record<string, unknown> | null)?.[name]
+    if (found === undefined || found === null) return nothing
+    return Array.isArray(found) ? found.flat().filter((one) => one !== null && one !== undefined) : [found]
   }
-  // A relation such as relatedArtifact.where(type='depends-on') filters the element that carries the last step.
-  const last = at === steps.length - 1
-  if (last && relation !== undefined && (value as { type?: unknown }).type !== relation) return
-  collect((value as Record<string, unknown>)[steps[at] as string], steps, at + 1, found, relation)
+  return values.flatMap((value) => {
+    const found = (value as Record<string, unknown> | null)?.[name]
+    if (found === undefined || found === null) return []
+    return Array.isArray(found) ? found.filter((one) => one !== null && one !== undefined) : [found]
+  })
 }

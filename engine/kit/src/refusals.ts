@@ -31,6 +31,11 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
     status: 409,
     message: 'This Idempotency-Key was used for another request. Use a new key for each request.',
   },
+  SEARCH_INVALID: { status: 400, message: 'The search has faults. They are named in the details.' },
+  SEARCH_SORT_TOO_WIDE: {
+    status: 422,
+    message: 'Too many records match to be put in this order: names and codes are encrypted. Add a filter, or sort by a date or a number.',
+  },
   SEARCH_TOO_WIDE: { status: 422, message: 'The search looks at too many records. Add a patient, a code or a date.' },
   SEARCH_CURSOR_INVALID: { status: 400, message: 'The page cursor is not one of ours. Start the search anew.' },
   STORE_UNAVAILABLE: { status: 503, message: 'The database cannot be reached. Nothing was stored; try again.' },

@@ -1,3 +1,4 @@
+import type { Issue } from '@carespine/fhir/outcome'
 /** A "no" that the caller can act on. Anything else that is thrown is a bug. */
 export class Refusal extends Error {
   readonly code: string
@@ -32,4 +33,10 @@ export function storeRefusal(error: unknown): Error {
   if (code === '42501') return new Refusal('BRANCH_FORBIDDEN')
   if (code === '53300' || code === '53200') return new Refusal('STORE_UNAVAILABLE', { cause: code })
   return error
+}
+
+/** Refuses a search for what it asks, as a sentence for whoever wrote it. */
+export function refuseSearch(code: Issue['code'], diagnostics: string): never {
+  const issues: Issue[] = [{ severity: 'error', code, diagnostics }]
+  return refuse('SEARCH_INVALID', { issues })
 }

@@ -1,150 +1,343 @@
 import { spanOf } from '@carespine/fhir/dates'
-import { columnsOf, isHashedDate, LONGEST_PREFIX } from '@carespine/fhir/index-entries'
-import { askedNumber } from '@carespine/fhir/match'
+import { columnsOf, FIRST_YEAR, hasColumns, idKey, isHashedDate, LAST_YEAR, LONGEST_PREFIX, mainDateOf } from '@carespine/fhir/index-entries'
+import { askedDates, askedNumber } from '@carespine/fhir/match'
+import { cellsAround } from '@carespine/fhir/near'
 import { digitsOf, wordsOf } from '@carespine/fhir/normalize'
-import { type Comparator, type Filter, splitQuantity, splitToken } from '@carespine/fhir/search-query'
-import { canonicalUnit } from '@carespine/fhir/units'
+import type { ResourceType } from '@carespine/fhir/resource'
+import type { ParameterLookup, SearchParameterDefinition } from '@carespine/fhir/search-parameters'
+import type { AskedValue, Comparator, ValueFilter } from '@carespine/fhir/search-query'
+import { phoneDigitsOf, UCUM } from '@carespine/fhir/search-values'
+import { scaleOf } from '@carespine/fhir/units'
 
-/** One way to answer a part of a filter: an index term that must be there, or SQL over typed columns. */
-export type Condition = { all: readonly string[] } | { sql: (parameter: (value: unknown) => string) => string }
+/** Gives a value its place in a statement, with its SQL type: `$3::uuid[]`. */
+export type Parameter = (value: unknown, type: string) => string
 
+/** What the index can be asked: terms, or SQL over the columns of a row. */
+export type Clause =
+  | 'everything'
+  | 'nothing'
+  | { terms: readonly string[] }
+  | { anyTerm: readonly string[] }
+  | { sql: (parameter: Parameter, alias: string) => string; index?: (parameter: Parameter, alias: string) => string }
+  | { and: readonly Clause[] }
+  | { or: readonly Clause[] }
+  | { not: Clause }
+
+/** A clause lets through whatever matches; when it is not exact, also more: the resource has to be looked at. */
 export interface Translated {
-  /** Any of them, or with `negated` none of them. */
-  any: readonly Condition[]
-  negated: boolean
-  /** The conditions let through more than was asked: look at the resource. */
-  coarse: boolean
+  clause: Clause
+  exact: boolean
 }
 
-/** The patient that a filter narrows the search to, when it names exactly one. */
-export function patientOf({ parameter, modifier, values }: Filter): string | undefined {
-  const isPatient = parameter.code === 'patient' || parameter.code === 'subject' || parameter.code === 'beneficiary'
-  if (!isPatient || values.length !== 1) return undefined
-  const text = values[0]?.text ?? ''
-  if (text.startsWith('Patient/')) return modifier === undefined || modifier === 'Patient' ? text.slice(8) : undefined
-  if (text.includes('/')) return undefined
-  return modifier === 'Patient' || (modifier === undefined && parameter.code === 'patient') ? text : undefined
+export interface Translation {
+  type: ResourceType
+  now: Date
+  parametersOf: ParameterLookup
+  /** Rows of the type that were indexed by an older form are still there. */
+  hasOldForm: boolean
 }
 
-/** What the index can tell of a filter. */
-export function translate(filter: Filter): Translated {
-  const { modifier, values } = filter
-  if (modifier === 'missing') return { any: [], negated: false, coarse: true }
-  const coarseParts: boolean[] = []
-  const any = values.flatMap(({ comparator, text }): Condition[] => {
-    const { condition, coarse } = translateValue(filter, comparator, text)
-    coarseParts.push(coarse)
-    return condition ? [condition] : []
-  })
-  // One alternative without an index entry opens the whole filter.
-  const coarse = coarseParts.includes(true)
-  const open = any.length < values.length
-  return { any: open ? [] : any, negated: modifier === 'not', coarse: coarse || open }
+const exactly = (clause: Clause): Translated => ({ clause, exact: true })
+const roughly = (clause: Clause): Translated => ({ clause, exact: false })
+
+/** What the index can tell of a filter that asks for nothing beyond the resource. */
+export function translate(filter: ValueFilter, translation: Translation): Translated {
+  const { parameter, modifier, values } = filter
+  if (translation.hasOldForm && !isStable(parameter, modifier)) return roughly('everything')
+  if (modifier === 'missing') return translateMissing(parameter, values[0]?.text === 'true', translation)
+  if (modifier === 'unequal') return roughly('everything')
+  const parts = values.map((value) => translateValue(translation, parameter, modifier, value))
+  const exact = parts.every((part) => part.exact)
+  const clause = anyOf(parts.map((part) => part.clause))
+  if (modifier !== 'not') return { clause, exact }
+  return exact ? exactly({ not: clause }) : roughly('everything')
 }
 
-function translateValue(
-  { parameter, modifier }: Filter,
-  comparator: Comparator,
-  text: string,
-): { condition?: Condition; coarse: boolean } {
+// Entries that the first form of the index had already.
+function isStable({ code, type, paths, bit }: SearchParameterDefinition, modifier: string | undefined): boolean {
+  if (code === '_id' || code === '_lastUpdated') return true
+  if (bit === undefined || modifier === 'missing' || modifier === 'identifier') return false
+  if (type === 'token') return paths.every((path) => path.type !== 'ContactPoint' && path.exists === undefined)
+  if (type === 'reference') return paths.every((path) => path.type === 'Reference')
+  return type === 'string' || (type === 'date' && !isHashedDate(code))
+}
+
+/** `or` of clauses; terms become one condition. */
+export function anyOf(clauses: readonly Clause[]): Clause {
+  if (clauses.includes('everything')) return 'everything'
+  const rest: Clause[] = []
+  const terms: string[] = []
+  for (const clause of clauses) {
+    if (clause === 'nothing') continue
+    if (typeof clause === 'object' && 'anyTerm' in clause) terms.push(...clause.anyTerm)
+    else if (typeof clause === 'object' && 'terms' in clause && clause.terms.length === 1) terms.push(...clause.terms)
+    else rest.push(clause)
+  }
+  if (terms.length > 0) rest.push({ anyTerm: terms })
+  return rest.length === 0 ? 'nothing' : rest.length === 1 ? (rest[0] as Clause) : { or: rest }
+}
+
+function translateMissing(parameter: SearchParameterDefinition, isMissing: boolean, { hasOldForm }: Translation): Translated {
+  const { code, bit } = parameter
+  if (code === '_id' || code === '_lastUpdated') return exactly(isMissing ? 'nothing' : 'everything')
+  if (bit === undefined) return exactly(isMissing ? { not: { terms: [`${code}?`] } } : { terms: [`${code}?`] })
+  const mask = (1n << BigInt(bit)).toString()
+  const sql = (alias: string): string => `(${alias}.present & ${mask}::int8) ${isMissing ? '=' : '<>'} 0`
+  return hasOldForm ? roughly('everything') : exactly({ sql: (_parameter, alias) => sql(alias) })
+}
+
+function translateValue(translation: Translation, parameter: SearchParameterDefinition, modifier: string | undefined, asked: AskedValue): Translated {
   const { code } = parameter
   switch (parameter.type) {
-    case 'token': {
-      if (modifier === 'starts-with') {
-        const digits = code === 'phone' ? digitsOf(text) : text.toLowerCase()
-        return { condition: { all: [`${code}^${digits.slice(0, 14)}`] }, coarse: digits.length > 14 }
-      }
-      const { system, code: value } = splitToken(text)
-      if (code === 'phone' && system === undefined) {
-        return { condition: { all: [`phone=${digitsOf(value).slice(-9)}`] }, coarse: false }
-      }
-      const fact = system === undefined ? `${code}||${value}` : value === '' ? `${code}|${system}|` : `${code}|${system || '-'}|${value}`
-      return { condition: { all: [fact] }, coarse: false }
-    }
-    case 'reference': {
-      if (modifier === 'identifier') {
-        const { system, code: value } = splitToken(text)
-        return { condition: { all: [`${code}:identifier|${system || '-'}|${value}`] }, coarse: false }
-      }
-      const fact = text.includes('/') || text.includes(':') ? text : modifier === undefined ? `/${text}` : `${modifier}/${text}`
-      return { condition: { all: [`${code}=${fact}`] }, coarse: false }
-    }
+    case 'token':
+      return translateToken(parameter, modifier, asked)
+    case 'reference':
+      return translateReference(parameter, modifier, asked)
     case 'uri':
-      return { condition: { all: [`${code}=${text}`] }, coarse: false }
-    case 'string': {
-      if (modifier === 'exact') return { condition: { all: [`${code}=${text}`] }, coarse: false }
-      if (modifier === 'contains') return { coarse: true }
-      const words = wordsOf(text)
-      if (words.length === 0) return { coarse: true }
-      const all = words.map((word) => `${code}^${word.slice(0, LONGEST_PREFIX)}`)
-      return { condition: { all }, coarse: words.some((word) => word.length > LONGEST_PREFIX) }
+      if (modifier === 'below') return roughly('everything')
+      return modifier === 'above' ? exactly({ anyTerm: outerUris(asked.text).map((uri) => `${code}=${uri}`) }) : exactly({ terms: [`${code}=${asked.text}`] })
+    case 'string':
+      return translateString(code, modifier, asked.text)
+    case 'date':
+      return translateDate(translation, parameter, asked)
+    case 'composite':
+      return translateComposite(translation, parameter, asked)
+    case 'special': {
+      const cells = asked.circle && cellsAround(asked.circle)
+      return roughly(cells ? { anyTerm: cells.map((cell) => `${code}#${cell}`) } : 'everything')
     }
-    case 'date': {
-      const isExact = /^\d{4}(-\d{2}){0,2}$/.test(text)
-      if (isHashedDate(code)) {
-        return comparator === 'eq' && isExact ? { condition: { all: [`${code}=${text}`] }, coarse: false } : { coarse: true }
-      }
-      const span = spanOf(text)
-      if (!span) return { coarse: true }
-      if (code === '_lastUpdated') return { condition: spanCondition('updated', 'updated', comparator, iso(span), 'timestamptz'), coarse: false }
-      const { low, high } = columnsOf(parameter)
-      return {
-        condition: spanCondition(low, high, comparator, iso(span), 'timestamptz'),
-        coarse: comparator === 'eq' || comparator === 'sa' || comparator === 'eb' || repeats(parameter),
-      }
-    }
-    default: {
-      const { number, unit } = splitQuantity(text)
-      if (parameter.type === 'quantity' && unit === undefined) return { coarse: true }
-      const { factor, dimension } = unit === undefined ? { factor: 1, dimension: undefined } : canonicalUnit(unit)
-      const span = askedNumber(number, comparator, factor)
-      const { low, high } = columnsOf(parameter)
-      const inSpan = spanCondition(low, high, comparator, span, 'float8')
-      if (dimension === undefined || !('sql' in inSpan)) return { condition: inSpan, coarse: repeats(parameter) }
-      return { condition: inSpan, coarse: true }
-    }
+    default:
+      return translateAmount(parameter, asked)
   }
 }
 
-function repeats(parameter: Filter['parameter']): boolean {
-  return parameter.code.startsWith('combo-') || parameter.code.startsWith('component-') || parameter.paths.some(({ steps }) => steps.length > 1)
+function translateToken(parameter: SearchParameterDefinition, modifier: string | undefined, { code: value = '', system, text }: AskedValue): Translated {
+  const { code, paths } = parameter
+  if (code === '_id') return exactly({ sql: (place, alias) => `${alias}.id = ${place(idKey(text), 'uuid')}` })
+  switch (modifier) {
+    case 'text':
+      return roughly('everything')
+    case 'of-type':
+      return roughly({ terms: [`${code}||${value}`] })
+    case 'starts-with': {
+      const digits = code === 'phone' ? digitsOf(text) : text.toLowerCase()
+      return { clause: { terms: [`${code}^${digits.slice(0, 14)}`] }, exact: digits.length <= 14 }
+    }
+  }
+  const isContact = paths.every(({ type }) => type === 'ContactPoint')
+  const contact = isContact && value.includes('@') ? value.toLowerCase() : value
+  if (system === undefined) {
+    const digits = isContact ? phoneDigitsOf(value) : ''
+    return exactly(digits === '' ? { terms: [`${code}||${contact}`] } : { anyTerm: [`${code}||${contact}`, `${code}=${digits}`] })
+  }
+  if (contact === '') return exactly({ terms: [`${code}|${system}|`] })
+  const fact = `${code}|${system || '-'}|${contact}`
+  // A `code` does not carry the system that its binding gives it.
+  if (!paths.some(({ systems }) => systems?.includes(system))) return exactly({ terms: [fact] })
+  return { clause: { anyTerm: [fact, `${code}|-|${contact}`] }, exact: paths.every(({ systems }) => systems?.includes(system)) }
+}
+
+function translateReference({ code }: SearchParameterDefinition, modifier: string | undefined, { text, system, code: value = '' }: AskedValue): Translated {
+  if (modifier === 'text' || modifier === 'below' || modifier === 'above') return roughly('everything')
+  if (modifier === 'identifier') {
+    // The system alone is not indexed: identifiers of references are few.
+    if (value === '') return roughly('everything')
+    return exactly({ terms: [system === undefined ? `${code}:identifier||${value}` : `${code}:identifier|${system || '-'}|${value}`] })
+  }
+  return exactly({ terms: [text.includes('/') || text.includes(':') ? `${code}=${text}` : `${code}=/${text}`] })
+}
+
+/** `http://a/b/c` and the addresses that it lies within: `http://a/b/`, `http://a/b`, and so on. */
+function outerUris(uri: string): string[] {
+  const found = [uri]
+  for (let at = uri.length - 1; at > 0; at--) {
+    const outer = uri.slice(0, at)
+    if (/[^\p{L}\p{N}]/u.test(uri[at] as string) || /[^\p{L}\p{N}]$/u.test(outer)) found.push(outer)
+  }
+  return found
+}
+
+function translateString(code: string, modifier: string | undefined, text: string): Translated {
+  if (modifier === 'exact') return exactly({ terms: [`${code}=${text}`] })
+  const words = wordsOf(text)
+  if (words.length === 0 || modifier === 'contains' || modifier === 'ends') return roughly('everything')
+  const terms = words.map((word) => `${code}^${word.slice(0, LONGEST_PREFIX)}`)
+  return { clause: { terms }, exact: modifier === undefined && words.every((word) => word.length <= LONGEST_PREFIX) }
+}
+
+function translateDate({ type, now }: Translation, parameter: SearchParameterDefinition, asked: AskedValue): Translated {
+  const { code, many } = parameter
+  const span = askedDates(asked, now)
+  if (!span) return roughly('everything')
+  const { comparator } = asked
+  if (code === '_lastUpdated') return exactly(spanClause({ low: 'updated', high: 'updated' }, comparator, iso(span), 'timestamptz', false))
+  if (hasColumns(parameter)) {
+    const columns = { ...columnsOf(parameter), isMain: mainDateOf(type) === parameter }
+    return { clause: spanClause(columns, comparator, iso(span), 'timestamptz', many), exact: !many || !seesOneValue.has(comparator) }
+  }
+  if (isHashedDate(code)) {
+    if (comparator === 'eq' && /^\d{4}(-\d{2}){0,2}$/.test(asked.text)) return exactly({ terms: [`${code}=${asked.text}`] })
+    return roughly(hashedDates(code, windowOf(comparator, span)))
+  }
+  const years = yearsOf(windowOf(comparator, span))
+  return roughly(years ? { anyTerm: [...years.map((year) => `${code}=${year}`), `${code}~long`] } : { terms: [`${code}?`] })
+}
+
+// Of several values, the outermost ends are known: enough for comparators that look at one end.
+const seesOneValue: ReadonlySet<Comparator> = new Set<Comparator>(['eq', 'sa', 'eb', 'ap', 'overlaps'])
+
+/** A time from when and until when, without end where undefined. */
+export interface Window {
+  from?: number
+  until?: number
+}
+
+/** Where values lie that stand so to a span. */
+export function windowOf(comparator: Comparator, { low, high }: { low: number; high: number }): Window {
+  switch (comparator) {
+    case 'eq':
+    case 'ap':
+    case 'overlaps':
+      return { from: low, until: high }
+    case 'gt':
+    case 'ge':
+    case 'sa':
+      return { from: low }
+    case 'lt':
+    case 'le':
+    case 'eb':
+      return { until: high }
+    case 'ne':
+      return {}
+  }
+}
+
+function yearsOf({ from, until }: Window): string[] | undefined {
+  if (from === undefined || until === undefined) return undefined
+  const [first, last] = [new Date(from).getUTCFullYear(), new Date(until).getUTCFullYear()]
+  if (last - first > 200) return undefined
+  return Array.from({ length: last - first + 1 }, (_none, at) => String(first + at).padStart(4, '0'))
+}
+
+const DAY = 86_400_000
+
+/** Terms of every day, month or year that a hashed date within a window may have. */
+export function hashedDates(code: string, window: Window): Clause {
+  const from = Math.max(window.from ?? Number.NEGATIVE_INFINITY, Date.UTC(FIRST_YEAR, 0, 1))
+  const until = Math.min(window.until ?? Number.POSITIVE_INFINITY, Date.UTC(LAST_YEAR + 1, 0, 1) - 1)
+  const isFar = (window.from ?? Number.NEGATIVE_INFINITY) < from || (window.until ?? Number.POSITIVE_INFINITY) > until
+  const far = isFar ? [`${code}~far`] : []
+  if (from > until) return far.length > 0 ? { anyTerm: far } : 'nothing'
+  const days = Math.ceil((until - from) / DAY)
+  const steps = new Set<string>()
+  if (days <= 62) for (let at = from; at < until + DAY; at += DAY) steps.add(new Date(Math.min(at, until)).toISOString().slice(0, 10))
+  const months = new Set<string>()
+  const years = new Set<string>()
+  const last = new Date(until)
+  for (let year = new Date(from).getUTCFullYear(); year <= last.getUTCFullYear(); year++) {
+    years.add(String(year))
+    if (days > 1200) continue
+    for (let month = 0; month < 12; month++) {
+      if (Date.UTC(year, month + 1, 1) > from && Date.UTC(year, month, 1) <= until) months.add(`${year}-${String(month + 1).padStart(2, '0')}`)
+    }
+  }
+  // Dates that are known to the month or the year only carry a term of their own.
+  const exact = (one: string): string => `${code}=${one}`
+  const partial = (one: string): string => `${code}~${one}`
+  if (days <= 62) return { anyTerm: [...[...steps].map(exact), ...[...months, ...years].map(partial), ...far] }
+  if (days <= 1200) return { anyTerm: [...[...months].map(exact), ...[...years].map(partial), ...far] }
+  return { anyTerm: [...[...years].map(exact), ...far] }
 }
 
 function iso({ low, high }: { low: number; high: number }): { low: string; high: string } {
   return { low: new Date(low).toISOString(), high: new Date(high).toISOString() }
 }
 
-// The coarse form of `compareSpans`: true wherever one of several values may match.
-function spanCondition(
-  low: string,
-  high: string,
+/** Most things take less; those that take longer have an index of their own (migration 0003). */
+const LONG = "interval '2 days'"
+
+// The SQL of `compareSpans`; of several values that share the columns, true wherever one may match.
+function spanClause(
+  columns: { low: string; high: string; isMain?: boolean },
   comparator: Comparator,
   asked: { low: string | number; high: string | number },
   cast: string,
-): Condition {
-  return {
-    sql: (parameter) => {
-      const lower = () => `${parameter(asked.low)}::${cast}`
-      const upper = () => `${parameter(asked.high)}::${cast}`
-      switch (comparator) {
-        case 'eq':
-        case 'ap':
-          return `t.${low} <= ${upper()} and t.${high} >= ${lower()}`
-        case 'ne':
-          return `t.${low} < ${lower()} or t.${high} > ${upper()}`
-        case 'gt':
-          return `t.${high} > ${upper()}`
-        case 'ge':
-          return `t.${high} >= ${lower()}`
-        case 'lt':
-          return `t.${low} < ${lower()}`
-        case 'le':
-          return `t.${low} <= ${upper()}`
-        case 'sa':
-          return `t.${high} > ${upper()}`
-        case 'eb':
-          return `t.${low} < ${lower()}`
-      }
-    },
+  many: boolean,
+): Clause {
+  const on = (write: (low: string, high: string, lower: () => string, upper: () => string) => string) => (parameter: Parameter, alias: string) =>
+    write(`${alias}.${columns.low}`, `${alias}.${columns.high}`, () => parameter(asked.low, cast), () => parameter(asked.high, cast))
+  // What ends after a time began after it or shortly before, unless it is long: that makes a range of the begin's index.
+  const endsAfter = columns.isMain ? { index: on((low, high, lower) => `(${low} >= ${lower()} - ${LONG} or ${high} - ${low} > ${LONG})`) } : {}
+  switch (many && seesOneValue.has(comparator) ? `many ${comparator}` : comparator) {
+    case 'eq':
+      return { sql: on((low, high, lower, upper) => `${low} >= ${lower()} and ${low} <= ${upper()} and ${high} <= ${upper()}`) }
+    case 'ne':
+      return { sql: on((low, high, lower, upper) => `(${low} < ${lower()} or ${high} > ${upper()})`) }
+    case 'gt':
+    case 'many sa':
+      return { sql: on((_low, high, _lower, upper) => `${high} > ${upper()}`), ...endsAfter }
+    case 'ge':
+      return { sql: on((_low, high, lower) => `${high} >= ${lower()}`), ...endsAfter }
+    case 'lt':
+    case 'many eb':
+      return { sql: on((low, _high, lower) => `${low} < ${lower()}`) }
+    case 'le':
+      return { sql: on((low, _high, _lower, upper) => `${low} <= ${upper()}`) }
+    case 'sa':
+      return { sql: on((low, _high, _lower, upper) => `${low} > ${upper()}`) }
+    case 'eb':
+      return { sql: on((_low, high, lower) => `${high} < ${lower()}`) }
+    default:
+      return { sql: on((low, high, lower, upper) => `${low} <= ${upper()} and ${high} >= ${lower()}`), ...endsAfter }
   }
+}
+
+function translateAmount(parameter: SearchParameterDefinition, { comparator, number = '', system, unit }: AskedValue): Translated {
+  const { code, many, type } = parameter
+  const hasSpan = hasColumns(parameter)
+  if (!hasSpan) return roughly(parameter.bit === undefined ? { terms: [`${code}?`] } : 'everything')
+  const within = (scale?: { factor: number; offset: number }): Clause =>
+    spanClause(columnsOf(parameter), comparator, askedNumber(number, comparator, scale), 'float8', many)
+  const exact = !many || !seesOneValue.has(comparator)
+  if (type === 'number') return { clause: within(), exact }
+  // Without a unit the number as it stands is meant; the columns hold base units.
+  if (unit === undefined) return roughly('everything')
+  const own: Clause = { and: [{ terms: [`${code}~unit:${unit}`] }, within()] }
+  if (system !== undefined && system !== UCUM) return roughly(own)
+  const scale = scaleOf(unit)
+  // A unit that UCUM does not know may be the name of one that it does.
+  if (scale.dimension === `unit:${unit}`) return roughly(system === undefined ? 'everything' : own)
+  const measured: Clause = { and: [{ terms: [`${code}~${scale.dimension}`] }, within(scale)] }
+  return { clause: system === undefined ? { or: [measured, own] } : measured, exact: exact && !many }
+}
+
+function translateComposite(translation: Translation, { paths, components = [], many }: SearchParameterDefinition, { parts = [] }: AskedValue): Translated {
+  const parameters = translation.parametersOf(translation.type)
+  let exact = !many && paths.length === 1
+  const clauses = components.map((component, at): Clause => {
+    const parameter = parameters.get(component.code)
+    const part = parts[at]
+    if (!parameter || !part || (translation.hasOldForm && !isStable(parameter, undefined))) {
+      exact = false
+      return 'everything'
+    }
+    const translated = translateValue(translation, parameter, undefined, part)
+    exact &&= translated.exact && parameter.paths.length === component.paths.length && !parameter.many
+    return translated.clause
+  })
+  return { clause: { and: clauses }, exact }
+}
+
+/** True for what `translate` reads off a date of the form `1980-05`. */
+export function hashedSpanOf({ parameter, modifier, values }: ValueFilter, now: Date): { comparator: Comparator; low: number; high: number } | undefined {
+  const [value] = values
+  if (parameter.type !== 'date' || !isHashedDate(parameter.code) || modifier !== undefined || values.length !== 1 || !value) return undefined
+  const span = spanOf(value.text) && askedDates(value, now)
+  return span && { comparator: value.comparator, ...span }
+}
+
+/** The resources of these keys. */
+export function keysClause(keys: readonly string[], column = 'id'): Translated {
+  if (keys.length === 0) return { clause: 'nothing', exact: true }
+  return { clause: { sql: (parameter, alias) => `${alias}.${column} = any (${parameter(keys, 'uuid[]')})` }, exact: true }
 }

@@ -12,7 +12,8 @@ export function searchOf(type: ResourceType, input: SearchInput): SearchQuery {
     (typeof value === 'string' ? [value] : value).map((one): [string, string] => [name, one]),
   )
   const { query, issues } = parseSearch(type, parameters)
-  if (query) return query
+  // Modules show what is new first, unless they say otherwise.
+  if (query) return query.sort.length > 0 ? query : { ...query, sort: [{ parameter: '_lastUpdated', descending: true }] }
   const problems = issues.map((issue) => issue.diagnostics)
   if (issues.every(({ code }) => code === 'value')) {
     refuse('INPUT_INVALID', { fields: problems.map((problem) => ({ field: '', problem })) })

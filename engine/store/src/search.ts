@@ -1,95 +1,137 @@
-import { matches } from '@carespine/fhir/match'
+import type { ResourceType } from '@carespine/fhir/resource'
 import type { SearchQuery } from '@carespine/fhir/search-query'
-import type { LookUp } from './contract.ts'
-import type { Statement } from './database.ts'
 import type { StoredRow } from './read-records.ts'
-import { refuse } from './refusal.ts'
-import { translate } from './search-clauses.ts'
-import { readCursor, writeCursor } from './search-cursor.ts'
-import { lookUpOf, type SortedRow, StatementBuilder } from './search-statement.ts'
+import type { SearchContext } from './search-context.ts'
+import { type Key, readCursor, readTypedCursor, writeCursor, writeTypedCursor } from './search-cursor.ts'
+import { allMatches, type Candidate, countMatches, readMatches } from './search-pages.ts'
+import { keysClause } from './search-clauses.ts'
+import { planSearch } from './search-plan.ts'
+import { needsDecryption, readSorted } from './search-sorted.ts'
+import { StatementBuilder } from './search-statement.ts'
+
+export interface Found {
+  type: ResourceType
+  row: StoredRow
+  body: Buffer
+  /** Of a search of contained resources: those of them that match. */
+  contained?: readonly unknown[]
+}
 
 export interface Page {
-  rows: { row: StoredRow; body: Buffer }[]
+  rows: Found[]
   next?: string
   total?: number
 }
-
-export interface SearchRuntime {
-  query<R>(statement: Statement): Promise<R[]>
-  /** A search within one patient: cheap, and asked together with those of the same moment. */
-  lookUp<R>(lookUp: LookUp, values: readonly unknown[], patient: string): Promise<R[]>
-  open(row: StoredRow): Buffer
-  hash(fact: string): string
-}
-
-/** Rows looked at for one page of a coarse search before it gives up and asks for a narrower one. */
-const MOST_LOOKED_AT = 100_000
 
 /**
  * Runs a search: hashed terms and typed columns in one statement, pages by the keys of the last row, and a look at the
  * resource itself where the index is coarser than the question.
  */
-export async function runSearch(query: SearchQuery, runtime: SearchRuntime): Promise<Page> {
-  const filters = query.filters.map((filter) => ({ filter, translated: translate(filter) }))
-  const coarse = filters.filter(({ translated }) => translated.coarse).map(({ filter }) => filter)
-  const verify = (body: Buffer): boolean => {
-    if (coarse.length === 0) return true
-    const resource: unknown = JSON.parse(body.toString())
-    return coarse.every((filter) => matches(resource, filter))
-  }
-  const build = new StatementBuilder(query, filters.map(({ translated }) => translated), runtime.hash)
-
+export async function runSearch(query: SearchQuery, context: SearchContext): Promise<Page> {
+  const { type, sort, count } = query
+  const plan = await planSearch(query, context)
   let total: number | undefined
-  if (query.countOnly || query.total === 'accurate') {
-    total = coarse.length === 0 ? await countRows(build, runtime) : await countVerified(build, runtime, verify)
-    if (query.countOnly || query.count === 0) return { rows: [], total }
-  }
-  if (query.count === 0) return { rows: [] }
+  if (query.countOnly || query.total === 'accurate') total = await countMatches({ type, plan }, context)
+  const counted = total === undefined ? {} : { total }
+  if (query.countOnly || count === 0) return { rows: [], ...counted }
 
-  const rows: Page['rows'] = []
-  const keys: SortedRow[] = []
-  let cursor = query.cursor === undefined ? undefined : readCursor(query.cursor, build.sortCasts)
-  let looked = 0
-  for (;;) {
-    const limit = coarse.length === 0 ? query.count + 1 : Math.max(200, query.count * 4)
-    const statement = build.page(limit, cursor)
-    const { patient } = build
-    const found =
-      patient === undefined
-        ? await runtime.query<SortedRow>(statement)
-        : await runtime.lookUp<SortedRow>(lookUpOf(statement), statement.values ?? [], patient)
-    looked += found.length
-    for (const row of found) {
-      const body = runtime.open(row)
-      if (!verify(body)) continue
-      rows.push({ row, body })
-      keys.push(row)
-      if (rows.length > query.count) break
-    }
-    const last = found.at(-1)
-    if (rows.length > query.count || found.length < limit || !last) break
-    if (looked >= MOST_LOOKED_AT) refuse('SEARCH_TOO_WIDE')
-    cursor = build.keyOf(last)
+  if (sort.some(needsDecryption)) {
+    const { found, cursorOf } = await readSorted({ type, plan, sort }, count + 1, query.cursor, context)
+    return { ...pageOf(type, found, count, cursorOf), ...counted }
   }
-  const hasMore = rows.length > query.count
-  const lastShown = keys[query.count - 1]
+  const { sortCasts } = new StatementBuilder({ type, ...plan }, sort, context.hash)
+  const after = query.cursor === undefined ? {} : { after: { key: readCursor(query.cursor, sortCasts) } }
+  const { found, keyOf } = await readMatches({ type, plan, sort, ...after }, count + 1, context)
+  return { ...pageOf(type, found, count, (row) => writeCursor(keyOf(row))), ...counted }
+}
+
+function pageOf(type: ResourceType, found: readonly Candidate[], count: number, cursorOf: (row: Candidate['row']) => string): Page {
+  const shown = found.slice(0, count)
+  const last = shown.at(-1)
   return {
-    rows: hasMore ? rows.slice(0, query.count) : rows,
-    ...(hasMore && lastShown ? { next: writeCursor(build.keyOf(lastShown)) } : {}),
-    ...(total === undefined ? {} : { total }),
+    rows: shown.map((candidate) => foundIn(type, candidate)),
+    ...(found.length > count && last ? { next: cursorOf(last.row) } : {}),
   }
 }
 
-async function countRows(build: StatementBuilder, runtime: SearchRuntime): Promise<number> {
-  const [row] = await runtime.query<{ count: number }>(build.count())
-  return row?.count ?? 0
+function foundIn(type: ResourceType, { row, body, contained }: Candidate): Found {
+  return { type, row, body, ...(contained ? { contained } : {}) }
 }
 
-async function countVerified(
-  build: StatementBuilder,
-  runtime: SearchRuntime,
-  verify: (body: Buffer) => boolean,
-): Promise<number> {
-  const found = await runtime.query<SortedRow>(build.page(MOST_LOOKED_AT, undefined))
-  return found.filter((row) => verify(runtime.open(row))).length
+/** Searches of several types that are under way at once. */
+const AT_ONCE = 4
+
+/**
+ * One search over several types, in one order: by id or by time, which every type has. All take count, cursor and order
+ * from the first.
+ */
+export async function runAcross(queries: readonly SearchQuery[], context: SearchContext): Promise<Page> {
+  const [first] = queries
+  if (!first) return { rows: [] }
+  const { sort, count } = first
+  const plans = await eachOf(queries, async (query) => ({ type: query.type, plan: await planSearch(query, context) }))
+  const { sortCasts } = new StatementBuilder({ type: first.type, clauses: [] }, sort, context.hash)
+  const counts = first.countOnly || first.total === 'accurate' ? await eachOf(plans, (one) => countMatches(one, context)) : undefined
+  const counted = counts ? { total: counts.reduce((sum, one) => sum + one, 0) } : {}
+  if (first.countOnly || count === 0) return { rows: [], ...counted }
+
+  const cursor = first.cursor === undefined ? undefined : readTypedCursor(first.cursor, sortCasts)
+  const pages = await eachOf(plans, async ({ type, plan }) => {
+    // Rows of one key stand in the order of their types.
+    const after = cursor ? { after: { key: cursor.key, including: type > cursor.type } } : {}
+    const { found, keyOf } = await readMatches({ type, plan, sort, ...after }, count + 1, context)
+    return found.map((candidate) => ({ type, candidate, key: keyOf(candidate.row) }))
+  })
+  const descends = sort.map(({ descending }) => descending)
+  const all = pages.flat().sort((a, b) => compareKeys(a.key, b.key, descends) || (a.type < b.type ? -1 : 1))
+  const shown = all.slice(0, count)
+  const last = shown.at(-1)
+  return {
+    rows: shown.map(({ type, candidate }) => foundIn(type, candidate)),
+    ...(all.length > count && last ? { next: writeTypedCursor(last.type, last.key) } : {}),
+    ...counted,
+  }
 }
+
+async function eachOf<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const at = next++
+      results[at] = await work(items[at] as T)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker))
+  return results
+}
+
+function compareKeys(a: Key, b: Key, descends: readonly boolean[]): number {
+  for (const [at, value] of a.entries()) {
+    const other = b[at] ?? null
+    if (value === other) continue
+    if (value === null || other === null) return value === null ? 1 : -1
+    return (value < other ? -1 : 1) * (descends[at] ? -1 : 1)
+  }
+  return 0
+}
+
+type Fundamentals = Omit<SearchContext, 'find' | 'pages'>
+
+/** Adds to what a search works with the searches that its own filters need. */
+export function searchContext(fundamentals: Fundamentals): SearchContext {
+  const context: SearchContext = {
+    ...fundamentals,
+    async find(type, { keys, filters = [], limit = MOST_FOUND }) {
+      const plan = await planSearch({ type, filters }, context)
+      const wanted = keys ? { ...plan, clauses: [...plan.clauses, keysClause(keys).clause] } : plan
+      return (await readMatches({ type, plan: wanted, sort: [] }, limit, context)).found
+    },
+    async *pages(type: ResourceType, filters) {
+      yield* allMatches({ type, plan: await planSearch({ type, filters }, context) }, context)
+    },
+  }
+  return context
+}
+
+const MOST_FOUND = 1000

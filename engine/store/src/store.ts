@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { idKey } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceType } from '@carespine/fhir/resource'
+import { searchParametersOf } from '@carespine/fhir/search-parameters'
 import type { SearchQuery } from '@carespine/fhir/search-query'
 import { type AuditEntry, AuditTrail } from './audit.ts'
 import { Batch } from './batch.ts'
@@ -12,7 +13,8 @@ import { LookUps, lookUpWithin } from './look-up.ts'
 import { OpenedBodies } from './opened-bodies.ts'
 import { RecordReader, type StoredRow } from './read-records.ts'
 import { isOutage, Refusal, refuse, storeRefusal } from './refusal.ts'
-import { type Page, runSearch } from './search.ts'
+import { type Page, runAcross, runSearch, searchContext } from './search.ts'
+import type { CodeQuestions, SearchContext } from './search-context.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 
 /** A resource type that only one module's commands may write once it belongs to that module's workflow. */
@@ -46,6 +48,13 @@ interface Idempotency {
 export interface TransactOptions {
   now?: Date
   idempotency?: Idempotency
+}
+
+export interface SearchOptions {
+  session?: Session
+  /** The audit entry of a search within one patient. */
+  note?(patient: string): AuditEntry
+  codes?: CodeQuestions
 }
 
 const everywhere: Scope = { branches: '', patient: '' }
@@ -265,20 +274,50 @@ export class Store {
    * A FHIR search as opened rows, without parsing them. The caller audits what it answers, unless `noted` says that the
    * search within one patient was written down with it, as the entry that `note` gives.
    */
-  async search(scope: Scope, query: SearchQuery, options: { session?: Session; note?(patient: string): AuditEntry } = {}): Promise<Page & { noted: boolean }> {
-    const { session, note } = options
+  async search(scope: Scope, query: SearchQuery, options: SearchOptions = {}): Promise<Page & { noted: boolean }> {
+    const { note } = options
     let notes = 0
-    const page = await runSearch(query, {
-      lookUp: <R>(lookUp: LookUp, values: readonly unknown[], patient: string) => {
-        if (session) return lookUpWithin<R>(session, lookUp, values)
-        return this.lookUps.ask<R>(scope, lookUp, values, note && notes++ === 0 ? [note(idKey(patient))] : [])
-      },
+    const context = this.#searchContext(scope, options, (patient) => (note && notes++ === 0 ? [note(idKey(patient))] : []))
+    const page = await runSearch(query, context)
+    return { ...page, noted: notes > 0 }
+  }
+
+  /** One search over several types; see `runAcross`. Does not audit. */
+  async searchAcross(scope: Scope, queries: readonly SearchQuery[], options: SearchOptions = {}): Promise<Page> {
+    return await runAcross(queries, this.#searchContext(scope, options, () => []))
+  }
+
+  #searchContext(scope: Scope, { session, codes }: SearchOptions, notes: (patient: string) => AuditEntry[]): SearchContext {
+    const bound = (type: ResourceType, row: StoredRow): string => `${type}/${row.id}/${row.version}`
+    return searchContext({
+      now: this.now(),
+      parametersOf: searchParametersOf,
+      hasOldForm: () => false,
+      lookUp: <R>(lookUp: LookUp, values: readonly unknown[], patient: string) =>
+        session ? lookUpWithin<R>(session, lookUp, values) : this.lookUps.ask<R>(scope, lookUp, values, notes(patient)),
       query: <R>(statement: Statement) =>
         session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads' }),
-      open: (row) => this.bodyOf(query.type, row),
-      hash: (fact) => this.keyring.hash(fact),
+      open: (type, row) => this.bodyOf(type, row),
+      peek: (type, row) => this.keyring.open(row.branch, row.body, bound(type, row)),
+      hash: (term) => this.keyring.hash(term),
+      seal: (text) => this.sealText(text, 'cursor'),
+      unseal: (text) => this.unsealText(text, 'cursor'),
+      ...(codes ? { codes } : {}),
     })
-    return { ...page, noted: notes > 0 }
+  }
+
+  /** Text that goes out to come back, such as a place in a list: nobody else can read or make one. */
+  sealText(text: string, purpose: string): string {
+    return this.keyring.seal(SHARED_BRANCH, Buffer.from(text), purpose).toString('base64url')
+  }
+
+  /** What `sealText` made for the same purpose; undefined for anything else. */
+  unsealText(text: string, purpose: string): string | undefined {
+    try {
+      return this.keyring.open(SHARED_BRANCH, Buffer.from(text, 'base64url'), purpose).toString()
+    } catch {
+      return undefined
+    }
   }
 
   /** Opens the body of an outbox row. */

@@ -13,8 +13,8 @@ import { removeResource } from './announce.ts'
 import { postResource, putResource, readHistory, readResource, readVersion, requirePermission, type Served } from './interactions.ts'
 import { operationRefusals, operationRoutes } from './operations.ts'
 import { bundleRefusals, processBundle } from './process-bundle.ts'
-import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
-import { searchResources } from './search.ts'
+import { baseOf, callerOf, FORM } from './read-request.ts'
+import { searchRoutes } from './search-routes.ts'
 
 const BUNDLE_LIMIT = 64 * 1024 * 1024
 
@@ -22,7 +22,6 @@ export const refusals = {
   ...bundleRefusals,
   ...operationRefusals,
   RECORD_DELETED: { status: 410, message: 'This record was deleted. Its history is still there.' },
-  SEARCH_INVALID: { status: 400, message: 'The search has faults.' },
   FHIR_TYPE_UNKNOWN: { status: 404, message: 'R4 has no such resource type, or it is not stored here.' },
   FHIR_ID_MISMATCH: { status: 400, message: 'The id in the resource and in the URL must be the same.' },
   FHIR_TYPE_MISMATCH: { status: 400, message: 'The resource is of another type than the URL.' },
@@ -63,13 +62,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       const answer = await processBundle(services, callerOf(request, 'fhir.bundle'), bundle)
       return send(reply, Buffer.from(writeJson(answer)))
     })
-    fhir.get<{ Params: Params }>('/:type', signedIn, async (request, reply) =>
-      send(reply, await searchResources(services, callerOf(request, 'fhir.search'), typeOf(request), queryOf(request), baseOf(request))),
-    )
-    fhir.post<{ Params: Params }>('/:type/_search', signedIn, async (request, reply) => {
-      const parameters = [...queryOf(request), ...formOf(request)]
-      return send(reply, await searchResources(services, callerOf(request, 'fhir.search'), typeOf(request), parameters, baseOf(request)))
-    })
+    searchRoutes(fhir, services, send)
     fhir.post<{ Params: Params }>('/:type', { ...signedIn, bodyLimit: BUNDLE_LIMIT }, async (request, reply) => {
       const type = typeOf(request)
       const caller = callerOf(request, 'fhir.create')

@@ -1,109 +1,206 @@
-import { idKey } from '@carespine/fhir/index-entries'
-import type { Issue } from '@carespine/fhir/outcome'
-import type { Resource, ResourceType } from '@carespine/fhir/resource'
-import { parseSearch, type Include, type SearchQuery } from '@carespine/fhir/search-query'
-import { valuesAt } from '@carespine/fhir/search-parameters'
+import { randomUUID } from 'node:crypto'
+import { type CompartmentType, compartmentMembers, ITSELF } from '@carespine/fhir/compartment-members'
+import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
+import { isResourceType, resourceTypes } from '@carespine/fhir/definitions'
+import { type Issue, outcome } from '@carespine/fhir/outcome'
+import type { ResourceType } from '@carespine/fhir/resource'
+import { searchParametersOf } from '@carespine/fhir/search-parameters'
+import { type Filter, parseSearch, type SearchQuery } from '@carespine/fhir/search-query'
+import { subsetOf } from '@carespine/fhir/subset'
 import { refuse } from '@carespine/kit/module'
+import { allows } from '@carespine/kit/permission'
 import type { Services } from '@carespine/kit/services'
-import type { StoredRow } from '@carespine/store/read-records'
-import { bundleBytes, type Entry, entryOf, idOf } from './bundle-bytes.ts'
+import type { Found, Page } from '@carespine/store/search'
+import { bundleBytes, type Entry, entryOf } from './bundle-bytes.ts'
+import { codeQuestions } from './code-questions.ts'
 import { auditRead, type Caller, requirePermission } from './interactions.ts'
+import { gatherIncludes } from './search-includes.ts'
 
-/** A search as a searchset Bundle. Refuses with the faults of the parameters. */
-export async function searchResources(
-  services: Services,
-  caller: Caller,
-  type: ResourceType,
-  parameters: readonly (readonly [string, string])[],
-  base: string,
-): Promise<Buffer> {
+type Parameters = readonly (readonly [string, string])[]
+
+export interface SearchRequest {
+  base: string
+  parameters: Parameters
+  /** `Prefer: handling=lenient`: what is not known or supported is left out, and said. */
+  handling?: 'strict' | 'lenient'
+  /** The parameters came in a body: what they hold is not written into an address. */
+  posted?: boolean
+}
+
+export interface Compartment {
+  type: CompartmentType
+  id: string
+}
+
+interface Parsed {
+  query: SearchQuery
+  ignored: Issue[]
+  used: [string, string][]
+}
+
+function parse(type: ResourceType, caller: Caller, { base, parameters, handling = 'strict' }: SearchRequest): Parsed {
+  const mayRead = (target: ResourceType): boolean => allows(caller.actor.permissions, `fhir:${target}:read`)
+  const { query, issues, ignored, used } = parseSearch(type, parameters, { base, handling, mayRead })
+  if (!query) return refuse(issues.some(({ code }) => code === 'forbidden') ? 'PERMISSION_MISSING' : 'SEARCH_INVALID', { issues })
+  if (query.filters.some(usesList)) requirePermission(caller.actor, 'List', 'read')
+  return { query, ignored, used }
+}
+
+function usesList(filter: Filter): boolean {
+  if (filter.kind === 'list') return true
+  return ('filters' in filter && filter.filters.some(usesList)) || (filter.kind === 'not' && usesList(filter.filter))
+}
+
+/** A search of one type as a searchset Bundle, within a compartment when one is given. */
+export async function searchResources(services: Services, caller: Caller, type: ResourceType, asked: SearchRequest, compartment?: Compartment): Promise<Buffer> {
   requirePermission(caller.actor, type, 'read')
-  const { query, issues } = parseSearch(type, parameters)
-  if (!query) return refuse('SEARCH_INVALID', { issues: issues as Issue[] })
+  const request = unsealed(services, asked)
+  const { query, ignored, used } = parse(type, caller, request)
+  const path = compartment ? `${compartment.type}/${compartment.id}/${type}` : type
+  const within = compartment ? [...query.filters, memberOf(compartment, type)] : query.filters
+  if (query.contained) {
+    const page = await searchContained(services, caller, { ...query, filters: within })
+    return await answer(services, caller, { ...request, path }, { query, ignored, used }, page)
+  }
   const { store } = services
-  const scope = store.scopeOf(caller.actor)
-  const page = await store.search(scope, query, {
+  const page = await store.search(store.scopeOf(caller.actor), { ...query, filters: within }, {
     note: (patient) => store.auditEntry(caller, services.now(), { resourceType: type, patient }),
+    codes: codeQuestions(services),
   })
-  const entries = page.rows.map(({ row, body }) => entryOf(base, type, body, 'match', row))
-  const rows = page.rows.map(({ row }) => row)
-  const seen = new Set(page.rows.map(({ row }) => `${type}/${row.id}`))
-  for (const include of query.includes) {
-    requirePermission(caller.actor, include.target ?? '*', 'read')
-    entries.push(...(await included(services, caller, include, page.rows, seen, base)))
+  return await answer(services, caller, { ...request, path }, { query, ignored, used }, page, page.noted)
+}
+
+/** Refuses a type that is never in the compartment. */
+function memberOf({ type: compartment, id }: Compartment, type: ResourceType): Filter {
+  const codes = compartmentMembers(compartment).get(type)
+  if (!codes) return refuse('SEARCH_INVALID', { issues: [{ severity: 'error', code: 'not-supported', diagnostics: `${type} is not part of the ${compartment} compartment.` }] })
+  const filters = codes.flatMap((code): Filter[] => {
+    const parameter = searchParametersOf(type).get(code)
+    const text = code === ITSELF ? id : `${compartment}/${id}`
+    return parameter ? [{ kind: 'value', parameter, values: [{ comparator: 'eq', text }] }] : []
+  })
+  return filters.length === 1 ? (filters[0] as Filter) : { kind: 'any', filters }
+}
+
+// Resources of the type that lie in others; with `both`, also those that stand for themselves.
+async function searchContained(services: Services, caller: Caller, query: SearchQuery): Promise<Page> {
+  if (query.sort.length > 0) {
+    refuse('SEARCH_INVALID', { issues: [{ severity: 'error', code: 'not-supported', diagnostics: '_sort: cannot be combined with _contained.' }] })
   }
-  for (const include of query.revincludes) {
-    requirePermission(caller.actor, include.source, 'read')
-    entries.push(...(await revIncluded(services, caller, include, query, page.rows, seen, base, rows)))
+  const { store } = services
+  const containers = resourceTypes.filter((type) => allows(caller.actor.permissions, `fhir:${type}:read`))
+  const queries = containers.map((type): SearchQuery => ({ ...query, type, filters: [{ kind: 'contained', type: query.type, filters: query.filters }] }))
+  return await store.searchAcross(store.scopeOf(caller.actor), query.contained === 'both' ? [query, ...queries] : queries, { codes: codeQuestions(services) })
+}
+
+/** A search over several types, or all, which may be those of a compartment. */
+export async function searchSystem(services: Services, caller: Caller, asked: SearchRequest, compartment?: Compartment): Promise<Buffer> {
+  const request = unsealed(services, asked)
+  const named = request.parameters.filter(([name]) => name === '_type').flatMap(([, text]) => text.split(','))
+  const members = compartment ? [...compartmentMembers(compartment.type).keys()] : resourceTypes
+  for (const type of named) {
+    if (!isResourceType(type)) return refuse('SEARCH_INVALID', { issues: [{ severity: 'error', code: 'value', diagnostics: '_type: give types of R4, with commas between.' }] })
+    requirePermission(caller.actor, type, 'read')
   }
-  await auditRead(services, caller, type, page.noted ? rows.slice(page.rows.length) : rows)
-  const link = [{ relation: 'self', url: linkTo(base, type, parameters) }]
-  if (page.next !== undefined) {
-    const others = parameters.filter(([name]) => name !== '_cursor')
-    link.push({ relation: 'next', url: linkTo(base, type, [...others, ['_cursor', page.next]]) })
+  const parameters = request.parameters.filter(([name]) => name !== '_type')
+  if (!compartment && named.length === 0 && parameters.every(([name]) => name.startsWith('_') && CONTROLS.has(name))) {
+    refuse('SEARCH_INVALID', { issues: [{ severity: 'error', code: 'too-costly', diagnostics: 'A search of the whole record needs _type or another parameter.' }] })
   }
+  const types = (named.length > 0 ? [...new Set(named as ResourceType[])] : members.filter((type) => allows(caller.actor.permissions, `fhir:${type}:read`))).toSorted()
+  // Each type has to know every parameter; without _type, those count that all types have.
+  const parsed = types.map((type) => parse(type, caller, { ...request, parameters }))
+  const [first] = parsed
+  if (!first) return refuse('PERMISSION_MISSING', { permission: 'fhir:*:read' })
+  const { sort, contained } = first.query
+  if (contained || sort.some(({ parameter }) => typeof parameter !== 'string')) {
+    refuse('SEARCH_INVALID', {
+      issues: [{ severity: 'error', code: 'not-supported', diagnostics: 'Over several types, results are sorted by _lastUpdated and _id, and _contained is not supported.' }],
+    })
+  }
+  const { store } = services
+  const queries = parsed.map(({ query }) => (compartment ? { ...query, filters: [...query.filters, memberOf(compartment, query.type)] } : query))
+  const page = await store.searchAcross(store.scopeOf(caller.actor), queries, { codes: codeQuestions(services) })
+  const used = request.parameters.filter(([name]) => name === '_type').map(([name, text]): [string, string] => [name, text])
+  const path = compartment ? `${compartment.type}/${compartment.id}/*` : ''
+  return await answer(services, caller, { ...request, path }, { ...first, used: [...used, ...first.used] }, page)
+}
+
+const CONTROLS: ReadonlySet<string> = new Set(['_count', '_sort', '_total', '_summary', '_elements', '_format', '_pretty', '_cursor', '_include', '_revinclude'])
+
+interface Answered extends SearchRequest {
+  /** Address of the search below the base. */
+  path: string
+}
+
+async function answer(services: Services, caller: Caller, request: Answered, { query, ignored, used }: Parsed, page: Page, noted = false): Promise<Buffer> {
+  const { base } = request
+  const { included, notes } = await gatherIncludes(services, caller, query, page.rows, searchParametersOf)
+  const said = [...ignored, ...notes]
+  const entries: Entry[] = [
+    ...page.rows.flatMap((found) => matchEntries(base, found, query)),
+    ...included.map(({ type, row, body }) => entryOf(base, type, subsetBytes(body, query), 'include', row)),
+    ...(said.length > 0 ? [outcomeEntry(said)] : []),
+  ]
+  await auditFound(services, caller, noted ? included : [...page.rows, ...included])
+  const link = [{ relation: 'self', url: linkTo(base, request.path, used) }]
+  if (page.next !== undefined) link.push({ relation: 'next', url: nextLink(services, request, used, page.next) })
   const total = page.total === undefined ? {} : { total: page.total }
   return bundleBytes({ resourceType: 'Bundle', type: 'searchset', ...total, link }, entries)
 }
 
-function linkTo(base: string, type: string, parameters: readonly (readonly [string, string])[]): string {
-  const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString()
-  return `${base}/${type}${query === '' ? '' : `?${query}`}`
+function subsetBytes(body: Buffer, { summary, elements }: SearchQuery): Buffer {
+  if (summary === undefined && elements === undefined) return body
+  const subset = subsetOf(readJson(body.toString()) as Record<string, unknown>, { ...(summary ? { summary } : {}), ...(elements ? { elements } : {}) })
+  return Buffer.from(writeJson(subset))
 }
 
-type Found = readonly { row: StoredRow; body: Buffer }[]
+function matchEntries(base: string, { type, row, body, contained }: Found, query: SearchQuery): Entry[] {
+  if (contained === undefined || query.containedType === 'container') return [entryOf(base, type, subsetBytes(body, query), 'match', row)]
+  // The resource that holds it is named first, then its own id (R4 Search, 3.1.1.5.6).
+  const { id } = JSON.parse(body.toString()) as { id: string }
+  const whole = readJson(body.toString()) as { contained?: { id?: string }[] }
+  const ids = new Set(contained.map((one) => (one as { id?: string }).id))
+  return (whole.contained ?? [])
+    .filter((one) => ids.has(one.id))
+    .map((one) => ({
+      before: `{"fullUrl":${JSON.stringify(`${base}/${type}/${id}#${one.id}`)},`,
+      body: subsetBytes(Buffer.from(writeJson(one)), query),
+      after: '"search":{"mode":"match"}}',
+    }))
+}
 
-async function included(services: Services, caller: Caller, include: Include, found: Found, seen: Set<string>, base: string): Promise<Entry[]> {
-  const { store } = services
-  const scope = store.scopeOf(caller.actor)
-  const wanted: { type: ResourceType; id: string }[] = []
-  for (const { body } of found) {
-    const resource = JSON.parse(body.toString()) as Resource
-    if (resource.resourceType !== include.source) continue
-    for (const path of include.parameter.paths) {
-      for (const value of valuesAt(resource, path)) {
-        const [type, id] = ((value as { reference?: string }).reference ?? '').split('/')
-        if (!type || !id || (include.target !== undefined && type !== include.target)) continue
-        const key = `${type}/${idKey(id)}`
-        if (seen.has(key) || !/^[A-Z][A-Za-z]+$/.test(type)) continue
-        seen.add(key)
-        wanted.push({ type: type as ResourceType, id })
-      }
-    }
+function outcomeEntry(issues: readonly Issue[]): Entry {
+  return {
+    before: `{"fullUrl":"urn:uuid:${randomUUID()}",`,
+    body: Buffer.from(JSON.stringify(outcome(issues))),
+    after: '"search":{"mode":"outcome"}}',
   }
-  const now = services.now()
-  const rows = await Promise.all(
-    wanted.map(async ({ type, id }) => ({ type, row: await store.reader.read({ ...caller, now }, scope, type, id) })),
-  )
-  return rows.flatMap(({ type, row }) =>
-    row && !row.deleted ? [entryOf(base, type, store.bodyOf(type, row), 'include', row)] : [],
-  )
 }
 
-async function revIncluded(
-  services: Services,
-  caller: Caller,
-  include: Include,
-  query: SearchQuery,
-  found: Found,
-  seen: Set<string>,
-  base: string,
-  audited: StoredRow[],
-): Promise<Entry[]> {
-  if (found.length === 0) return []
-  const { store } = services
-  const targets = found.map(({ row, body }) => `${query.type}/${idOf(body, row)}`).join(',')
-  const parsed = parseSearch(include.source, [
-    [include.parameter.code, targets],
-    ['_count', '1000'],
-  ])
-  if (!parsed.query) return []
-  const page = await store.search(store.scopeOf(caller.actor), parsed.query)
-  return page.rows.flatMap(({ row, body }) => {
-    const key = `${include.source}/${row.id}`
-    if (seen.has(key)) return []
-    seen.add(key)
-    audited.push(row)
-    return [entryOf(base, include.source, body, 'include', row)]
-  })
+async function auditFound(services: Services, caller: Caller, found: readonly Found[]): Promise<void> {
+  const byType = new Map<ResourceType, Found['row'][]>()
+  for (const { type, row } of found) byType.set(type, [...(byType.get(type) ?? []), row])
+  for (const [type, rows] of byType) await auditRead(services, caller, type, rows)
+}
+
+function linkTo(base: string, path: string, parameters: Parameters): string {
+  const query = new URLSearchParams(parameters.map(([name, value]): [string, string] => [name, value])).toString()
+  return `${base}${path === '' ? '' : `/${path}`}${query === '' ? '' : `?${query}`}`
+}
+
+const SEALED = '~'
+
+// What came in a body goes into the link sealed: a name that was posted shall not stand in an address after all.
+function nextLink({ store }: Services, { base, path, posted }: Answered, used: Parameters, cursor: string): string {
+  const others = used.filter(([name]) => name !== '_cursor')
+  if (!posted) return linkTo(base, path, [...others, ['_cursor', cursor]])
+  return linkTo(base, path, [['_cursor', SEALED + store.sealText(JSON.stringify([...others, ['_cursor', cursor]]), 'page')]])
+}
+
+function unsealed(services: Services, request: SearchRequest): SearchRequest {
+  const sealed = request.parameters.find(([name, text]) => name === '_cursor' && text.startsWith(SEALED))
+  if (!sealed) return request
+  const text = services.store.unsealText(sealed[1].slice(SEALED.length), 'page') ?? refuse('SEARCH_CURSOR_INVALID')
+  const others = request.parameters.filter(([name]) => name !== '_cursor')
+  return { ...request, parameters: [...(JSON.parse(text) as [string, string][]), ...others], posted: true }
 }
