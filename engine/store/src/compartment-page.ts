@@ -1,7 +1,6 @@
 import { columnsOf, idKey, mainDateOf } from '@carespine/fhir/index-entries'
 import { isResourceType } from '@carespine/fhir/definitions'
 import type { ResourceType } from '@carespine/fhir/resource'
-import { searchParametersOf } from '@carespine/fhir/search-parameters'
 import type { Scope } from './database.ts'
 import type { StoredRow } from './read-records.ts'
 import type { Store } from './store.ts'
@@ -71,6 +70,6 @@ export async function readCompartmentPage(store: Store, scope: Scope, asked: Com
 }
 
 function dateColumns(type: ResourceType): { low: string; high: string } | undefined {
-  const low = mainDateOf(type)
-  return [...searchParametersOf(type).values()].map(columnsOf).find((columns) => columns.low === low)
+  const date = mainDateOf(type)
+  return date && columnsOf(date)
 }
