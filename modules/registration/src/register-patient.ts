@@ -2,6 +2,7 @@ import type { CodeableConcept, HumanName, Patient } from '@carespine/fhir/resour
 import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
+import { mrnOf } from '@carespine/pack-core/mrn'
 import type { Transaction } from '@carespine/store/contract'
 import { type Demographics, MRN_SYSTEM, PatientCreated, type PersonName, registerPatient } from './contract.ts'
 import { duplicatesOf } from './find-duplicates.ts'
@@ -9,16 +10,6 @@ import { duplicatesOf } from './find-duplicates.ts'
 /** A FHIR HumanName; given names are split at spaces. */
 function humanName(name: z.output<typeof PersonName>, use: 'official' | 'usual'): HumanName {
   return { use, family: name.family, given: name.given.split(/\s+/) }
-}
-
-/** The MRN of a running number: eight digits, the last a Luhn check digit (ISO/IEC 7812-1) against typing errors. */
-function mrnOf(number: number): string {
-  const digits = String(number).padStart(7, '0')
-  const sum = [...digits].reverse().reduce((total, digit, at) => {
-    const doubled = at % 2 === 0 ? Number(digit) * 2 : Number(digit)
-    return total + (doubled > 9 ? doubled - 9 : doubled)
-  }, 0)
-  return `${digits}${(10 - (sum % 10)) % 10}`
 }
 
 /** The FHIR Patient of a registration form. */

@@ -51,13 +51,3 @@ export function hl7(system: string, code: string, display?: string): CodeableCon
 export function hl7Coding(system: string, code: string, display?: string): Coding {
   return { system: `${HL7}/${system}`, code, ...(display === undefined ? {} : { display }) }
 }
-
-/** An MRN, eight digits with a Luhn check digit (ISO/IEC 7812-1), from a series that registration does not use. */
-export function mrnOf(number: number): string {
-  const digits = String(number).padStart(7, '0')
-  const sum = [...digits].reverse().reduce((total, digit, at) => {
-    const doubled = at % 2 === 0 ? Number(digit) * 2 : Number(digit)
-    return total + (doubled > 9 ? doubled - 9 : doubled)
-  }, 0)
-  return `${digits}${(10 - (sum % 10)) % 10}`
-}

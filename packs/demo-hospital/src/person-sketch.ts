@@ -1,5 +1,5 @@
 import { clinicDay, ageOn, dateOf, dayNumber } from './days.ts'
-import { mrnOf } from './coding.ts'
+import { mrnOf } from '@carespine/pack-core/mrn'
 import type { DemoBranch } from './contract.ts'
 import { type Dice, diceOf, uuidOf } from './dice.ts'
 import type { House } from './house.ts'
@@ -58,6 +58,7 @@ export function sketchOf(seed: string, house: House, today: number, index: numbe
   return {
     id: uuidOf(seed, `patient/${index}`),
     index,
+    // A series that registration does not reach.
     mrn: mrnOf(100_001 + index),
     person,
     birthDate,
