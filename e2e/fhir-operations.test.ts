@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { Bundle, CapabilityStatement, Coding, Composition, Encounter, Observation, Parameters, Patient, Resource } from '@carespine/fhir/resource'
+import type { Bundle, CapabilityStatement, Coding, Composition, Encounter, Observation, Parameters, ParametersParameter, Patient, Resource } from '@carespine/fhir/resource'
 import { idKey } from '@carespine/fhir/index-entries'
+import { findDuplicates } from '@carespine/registration/contract'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultsOf, type FhirAnswer, type FhirClient, fhirClient } from './fhir-client.ts'
 import { startTestHospital, type TestHospital } from './test-hospital.ts'
@@ -271,6 +272,63 @@ describe('a document', () => {
     const answer = await fhir.send('GET', `/Composition/${composition.id}/$document`)
     expect([answer.status, ...faultsOf(answer)]).toEqual([422, 'not-found Composition.attester[0].party', 'not-supported Composition.custodian'])
     expect((await elsewhere.send('GET', `/Composition/${composition.id}/$document`)).status).toBe(404)
+  })
+})
+
+describe('patients who may be the one described', () => {
+  const match = async (patient: object, more: ParametersParameter[] = [], client = fhir) =>
+    await client.send<Bundle>('POST', '/Patient/$match', { resourceType: 'Parameters', parameter: [{ name: 'resource', resource: { resourceType: 'Patient', ...patient } }, ...more] })
+  const gradesOf = ({ body }: FhirAnswer<Bundle>) =>
+    (body.entry ?? []).map(({ resource, search }) => [resource?.id, search?.extension?.find(({ url }) => url === 'http://hl7.org/fhir/StructureDefinition/match-grade')?.valueCode])
+  const salem = { name: [{ family: 'Salem', given: ['Huda'] }], gender: 'female', birthDate: '1988-11-02', telecom: [{ system: 'phone', value: '+966 55 111 2222' }] }
+  let huda: string
+  let sister: string
+
+  beforeAll(async () => {
+    huda = (await fhir.create({ resourceType: 'Patient', ...salem } as Patient)).id
+    sister = (await fhir.create({ resourceType: 'Patient', ...salem, name: [{ family: 'Salem', given: ['Rana'] }] } as Patient)).id
+    await fhir.create({ resourceType: 'Patient', ...salem, name: [{ family: 'Salem', given: ['Huda'] }], active: false, link: [{ other: { reference: `Patient/${huda}` }, type: 'replaced-by' }] } as Patient)
+  })
+
+  test('come graded, most alike first; a sister at one telephone is but possible, and who was merged is not named', async () => {
+    const answer = await match({ ...salem, name: [{ family: 'Saleem', given: ['Hoda'] }] })
+    expect(answer.body).toMatchObject({ type: 'searchset' })
+    expect(gradesOf(answer)[0]).toEqual([huda, 'certain'])
+    expect(gradesOf(answer).slice(1).every(([id, grade]) => id === sister && grade === 'possible')).toBe(true)
+    expect(answer.body.entry?.[0]?.search?.score).toBeGreaterThan(0.999)
+    expect(await audited(huda, 'fhir.match')).toBe(1)
+    const weaker = await match({ name: [{ family: 'Salem', given: ['Huda'] }], birthDate: '1988-02-11', gender: 'female' })
+    expect(gradesOf(weaker)).toEqual([[huda, 'possible']])
+  })
+
+  test('are cut to those who are certain, and to a number', async () => {
+    const only = { name: 'onlyCertainMatches', valueBoolean: true }
+    expect(gradesOf(await match(salem, [only]))).toEqual([[huda, 'certain']])
+    expect(gradesOf(await match({ name: [{ family: 'Salem', given: ['Huda'] }], birthDate: '1988-02-11' }, [only]))).toEqual([])
+    // Two who both certainly are the person leave it open which of them is.
+    const twice = await fhir.create({ resourceType: 'Patient', ...salem } as Patient)
+    expect(gradesOf(await match(salem, [only]))).toEqual([])
+    expect(gradesOf(await match(salem)).length).toBeGreaterThanOrEqual(2)
+    expect(gradesOf(await match(salem, [{ name: 'count', valueInteger: 1 }]))).toHaveLength(1)
+    await fhir.send('DELETE', `/Patient/${twice.id}`)
+  })
+
+  test('are named by the same rule that questions a registration', async () => {
+    const hub = await hospital.signIn('hub')
+    const form = { name: { family: 'Saleem', given: 'Hoda' }, sex: 'female' as const, birthDate: '1988-11-02', phone: '0551112222' }
+    const { candidates } = await hub.call(findDuplicates, form)
+    expect(candidates[0]).toMatchObject({ patient: { id: huda }, grade: 'certain' })
+    const asDesk = await match({ ...salem, name: [{ family: 'Saleem', given: ['Hoda'] }] }, [], fhirClient(hub.fetch))
+    expect(asDesk.body.entry?.[0]?.search?.score).toBeCloseTo(candidates[0]?.score ?? 0, 5)
+  })
+
+  test('need a Patient, a POST and the permission', async () => {
+    expect((await fhir.send('GET', '/Patient/$match')).status).toBe(400)
+    expect((await fhir.send('POST', '/Patient/$match', { resourceType: 'Parameters' })).status).toBe(400)
+    expect((await fhir.send('POST', '/Patient/$match', { resourceType: 'Parameters', parameter: [{ name: 'resource', resource: { resourceType: 'Practitioner', active: true } }] })).status).toBe(400)
+    expect((await fhir.send('POST', '/Patient/$match', { resourceType: 'Patient', ...salem })).status).toBe(200)
+    expect((await match(salem, [], fhirClient((await hospital.signIn('admin')).fetch))).status).toBe(403)
+    expect((await match({ birthDate: 'x' })).status).toBe(422)
   })
 })
 

@@ -17,6 +17,7 @@ import { conceptMapTranslate } from './operations/concept-map-translate.ts'
 import { encounterEverything, patientEverything } from './operations/everything.ts'
 import { resourceMeta, resourceMetaAdd, resourceMetaDelete } from './operations/meta.ts'
 import { observationLastn } from './operations/observation-lastn.ts'
+import { patientMatch } from './operations/patient-match.ts'
 import { valueSetExpand } from './operations/value-set-expand.ts'
 import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
 
@@ -57,6 +58,7 @@ const operations: readonly Operation[] = [
   encounterEverything,
   observationLastn,
   patientEverything,
+  patientMatch,
   resourceMeta,
   resourceMetaAdd,
   resourceMetaDelete,

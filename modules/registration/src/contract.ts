@@ -1,4 +1,5 @@
 import { action, event, z } from '@carespine/kit/contract'
+import type { Patient } from '@carespine/fhir/resource'
 
 export const Sex = z.enum(['female', 'male', 'other', 'unknown'])
 
@@ -111,9 +112,11 @@ export const findByIdentifier = action({
 
 export const DuplicateCandidate = z.object({
   patient: PatientSummary,
-  /** 0 to 1. */
+  /** Probability that this is the person, 0 to 1. */
   score: z.number(),
-  reasons: z.array(z.enum(['identifier', 'name', 'similar-name', 'birth-date', 'phone', 'sex'])),
+  /** As FHIR grades a match (http://hl7.org/fhir/R4/valueset-match-grade.html). */
+  grade: z.enum(['certain', 'probable', 'possible']),
+  reasons: z.array(z.enum(['identifier', 'name', 'similar-name', 'birth-date', 'similar-birth-date', 'phone', 'email', 'address', 'sex'])),
 })
 export type DuplicateCandidate = z.infer<typeof DuplicateCandidate>
 
@@ -123,6 +126,20 @@ export const findDuplicates = action({
   allow: 'registration.read',
   summary: 'Patients who may be the person about to be registered, most alike first.',
   input: Demographics,
+  output: z.object({ candidates: z.array(DuplicateCandidate) }),
+})
+
+export const matchPatient = action({
+  kind: 'query',
+  name: 'registration.match',
+  allow: 'registration.read',
+  summary: 'Patients who may be the one described, most alike first; by the same rule as duplicates.',
+  input: z.object({
+    patient: z.custom<Patient>((value) => (value as Patient | undefined)?.resourceType === 'Patient', 'Send a Patient.'),
+    /** Only the one who certainly is the person; nobody when there are several. */
+    onlyCertain: z.boolean().default(false),
+    limit: z.number().int().min(1).max(50).default(10),
+  }),
   output: z.object({ candidates: z.array(DuplicateCandidate) }),
 })
 

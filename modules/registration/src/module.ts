@@ -2,7 +2,7 @@ import { defineModule } from '@carespine/kit/module'
 import { addAllergyCommand, removeAllergyCommand } from './allergies.ts'
 import { getBannerQuery } from './banner.ts'
 import { AllergyAdded, AllergyRemoved, PatientCreated, PatientUpdated, refusals } from './contract.ts'
-import { findByIdentifierQuery, findDuplicatesQuery } from './find-duplicates.ts'
+import { findByIdentifierQuery, findDuplicatesQuery, matchPatientQuery } from './find-duplicates.ts'
 import { registerPatientCommand } from './register-patient.ts'
 import { searchPatientsQuery } from './search-patients.ts'
 import { updatePatientCommand } from './update-patient.ts'
@@ -15,6 +15,7 @@ export const registration = defineModule({
     searchPatientsQuery,
     findByIdentifierQuery,
     findDuplicatesQuery,
+    matchPatientQuery,
     registerPatientCommand,
     updatePatientCommand,
     getBannerQuery,
