@@ -86,10 +86,13 @@ function levelsOf(message: Message | undefined, outcome: 'taken' | 'refused'): L
   return outcome === 'taken' ? heard : heard.slice(0, 1)
 }
 
+/** A message of ten thousand faults is not answered by ten thousand lines. */
+const MOST_ERRORS = 50
+
 const codes = { accept: { AA: 'CA', AE: 'CE', AR: 'CR' }, application: { AA: 'AA', AE: 'AE', AR: 'AR' } } as const
 
 /**
- * The answers to a message, none to two: MSH, MSA, and an ERR for each fault in the form of the sender's version.
+ * The answers to a message, none to two: MSH, MSA, and an ERR for each fault (the first fifty) in the form of the sender's version.
  *
  * @param ids Control ids of the answers, by level.
  */
@@ -109,7 +112,7 @@ export function acknowledgements(message: Message | undefined, faults: readonly 
     return [
       lines.flat().join('|'),
       ['MSA', codes[level][code], echo(header, 10)].join('|'),
-      ...faults.map((fault) => errorSegment(fault, version)),
+      ...faults.slice(0, MOST_ERRORS).map((fault) => errorSegment(fault, version)),
       '',
     ].join('\r')
   })

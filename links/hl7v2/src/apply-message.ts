@@ -93,7 +93,12 @@ async function apply(link: Link, message: Message, id: string): Promise<void> {
   const read = mapMessage(message, ZONE)
   if ('faults' in read) throw new Unmatched('HL7V2_CONTENT')
   if (read.mapped.kind === 'admission') await admit(link, read.mapped.admission, message, id)
-  else for (const [at, group] of read.mapped.groups.entries()) await takeResults(link, message, group, `${id}/${at}`)
+  else {
+    const { groups } = read.mapped
+    for (const [at, group] of groups.entries()) if (!group.isCancelled) await takeResults(link, message, group, `${id}/${at}`)
+    // Whoever ordered must know, and may have to take another specimen: that is for the laboratory to say.
+    if (groups.some(({ isCancelled }) => isCancelled)) throw new Unmatched('HL7V2_ORDER_CANCELLED')
+  }
 }
 
 /**
@@ -157,7 +162,7 @@ async function takeResults(link: Link, message: Message, group: ResultGroup, ref
   const items = group.items.map(({ isLoinc, ...item }) => {
     const loinc = isLoinc ? item.code : codes.get(item.code)
     if (loinc === undefined) throw new Unmatched('HL7V2_CODE_UNKNOWN')
-    return { ...item, code: loinc, status: group.status }
+    return { ...item, code: loinc }
   })
   const patientId = await findPatient(link, group.identifiers, group.person)
   if (patientId === undefined && group.identifiers.length > 0) throw new Unmatched('HL7V2_PATIENT_UNKNOWN')
@@ -172,6 +177,7 @@ async function takeResults(link: Link, message: Message, group: ResultGroup, ref
       ...(patientId === undefined ? {} : { patientId }),
       ...(group.panel === undefined ? {} : { panel: group.panel }),
       ...(group.observedAt === undefined ? {} : { observedAt: group.observedAt }),
+      ...(group.comment === undefined ? {} : { comment: group.comment }),
       performer: message.header.get(3).slice(0, 120) || 'Analyser',
       items,
     },
