@@ -153,7 +153,7 @@ export function readInput({ inputs, understood, more = [] }: InputRules, query: 
     if (count < min) issues.push(fault('required', `${name} is required.`))
     else if (max !== '*' && count > Number(max)) issues.push(fault('invalid', `${name} is given once at most.`))
   }
-  if (issues.length > 0) refuse('OPERATION_INPUT_INVALID', { issues: issues.slice(0, 20) })
+  if (issues.length > 0) refuse('FHIR_OPERATION_INPUT_INVALID', { issues: issues.slice(0, 20) })
   return input
 }
 
@@ -164,7 +164,7 @@ function parametersIn(body: unknown, inputs: InputRules['inputs']): ParametersPa
   const resource = body as Resource | Parameters
   if (resource.resourceType === 'Parameters') return resource.parameter ?? []
   const name = Object.keys(inputs).find((one) => inputs[one]?.type === resource.resourceType || inputs[one]?.type === 'Resource')
-  return name === undefined ? refuse('OPERATION_BODY_UNSUPPORTED') : [{ name, resource }]
+  return name === undefined ? refuse('FHIR_OPERATION_BODY_UNSUPPORTED') : [{ name, resource }]
 }
 
 /** A Parameters resource of what an operation answers; undefined ones are left out. */

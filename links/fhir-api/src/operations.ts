@@ -135,7 +135,7 @@ export function operationRoutes(fhir: FastifyInstance, services: Services): void
 
 export const operationRefusals = {
   ...documentRefusals,
-  OPERATION_INPUT_INVALID: { status: 400, message: 'The parameters of the operation have faults.' },
-  OPERATION_BODY_UNSUPPORTED: { status: 400, message: 'Send a Parameters resource, or the resource that the operation is about.' },
+  FHIR_OPERATION_INPUT_INVALID: { status: 400, message: 'The parameters of the operation have faults.' },
+  FHIR_OPERATION_BODY_UNSUPPORTED: { status: 400, message: 'Send a Parameters resource, or the resource that the operation is about.' },
 } as const
 

@@ -66,7 +66,7 @@ async function gather({ services, caller, base }: Asked, mentions: readonly Ment
       issues.push({ severity: 'error', code: 'not-found', expression, diagnostics: 'This resource is not there, or not for this sign-in.' })
     }
   }
-  if (issues.length > 0) refuse('DOCUMENT_INCOMPLETE', { issues })
+  if (issues.length > 0) refuse('FHIR_DOCUMENT_INCOMPLETE', { issues })
   return found
 }
 
@@ -78,11 +78,11 @@ export const compositionDocument: Operation = {
   async run(asked) {
     const { services, caller, base, input } = asked
     const persist = input.flag('persist') === true
-    if (persist && asked.method !== 'POST') refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'not-supported', diagnostics: 'persist stores the document: send it by POST.' }] })
+    if (persist && asked.method !== 'POST') refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'not-supported', diagnostics: 'persist stores the document: send it by POST.' }] })
     if (persist) requirePermission(caller.actor, 'Bundle', 'write')
     const named = input.text('id')?.replace(`${base}/`, '')
     const id = asked.id ?? (named?.startsWith('Composition/') ? named.slice(12) : named)
-    if (id === undefined) return refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics: 'Name the composition: Composition/[id]/$document, or id.' }] })
+    if (id === undefined) return refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics: 'Name the composition: Composition/[id]/$document, or id.' }] })
     const { body } = await readResource(services, caller, 'Composition', id)
     const composition = readJson(body.toString()) as Composition
     const parts = await gather(asked, mentionedIn(composition))
@@ -105,6 +105,6 @@ export const compositionDocument: Operation = {
 }
 
 export const documentRefusals = {
-  DOCUMENT_INCOMPLETE: { status: 422, message: 'The document cannot be put together: something that the composition names is missing.' },
+  FHIR_DOCUMENT_INCOMPLETE: { status: 422, message: 'The document cannot be put together: something that the composition names is missing.' },
 } as const
 

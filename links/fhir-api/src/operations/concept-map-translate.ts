@@ -12,7 +12,7 @@ function codingsOf(input: OperationInput): Coding[] {
   if (code !== undefined) return [{ code, ...(input.has('system') ? { system: input.text('system') } : {}), ...(input.has('version') ? { version: input.text('version') } : {}) }]
   const codings = input.concept('codeableConcept')?.coding ?? []
   const diagnostics = 'Give one of code, coding and codeableConcept.'
-  return codings.length > 0 ? codings : refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics }] })
+  return codings.length > 0 ? codings : refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics }] })
 }
 
 function dependencyOf(parts: readonly ParametersParameter[]) {

@@ -23,7 +23,7 @@ const ofPatient = supports([])
 const ofEncounter = supports(['Patient'])
 
 function fault(diagnostics: string): never {
-  return refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'value', diagnostics }] })
+  return refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'value', diagnostics }] })
 }
 
 function typesOf(input: OperationInput): ReadonlySet<string> | undefined {
@@ -119,7 +119,7 @@ function countOf(input: OperationInput): number | undefined {
 /** The patient whose record is asked for: the one named, or a patient's own. */
 function patientOf({ id, caller }: Asked): string {
   const diagnostics = 'Name the patient: Patient/[id]/$everything.'
-  return id ?? caller.actor.patient ?? refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'too-costly', diagnostics }] })
+  return id ?? caller.actor.patient ?? refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'too-costly', diagnostics }] })
 }
 
 /** Everything of one patient (http://hl7.org/fhir/R4/patient-operation-everything.html). */

@@ -27,7 +27,7 @@ export const observationLastn: Operation = {
     const issues: Issue[] = input.rest.flatMap(([name]) => (NOT_TAKEN.has(name) ? [{ severity: 'error', code: 'not-supported', diagnostics: `${name} is not supported here. Leave it out.` }] : []))
     if (max < 1) issues.push({ severity: 'error', code: 'value', diagnostics: 'max: give a whole number from 1.' })
     if (!input.rest.some(([name]) => WHOSE.test(name))) issues.push({ severity: 'error', code: 'required', diagnostics: 'Name the patient, with patient or subject.' })
-    if (issues.length > 0) refuse('OPERATION_INPUT_INVALID', { issues })
+    if (issues.length > 0) refuse('FHIR_OPERATION_INPUT_INVALID', { issues })
     const { store } = services
     const found: { resource: Observation; row: StoredRow; body: Buffer }[] = []
     let cursor: string | undefined

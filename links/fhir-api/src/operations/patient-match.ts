@@ -21,7 +21,7 @@ export const patientMatch: Operation = {
     requirePermission(caller.actor, 'Patient', 'read')
     const patient = input.resource<Patient>('resource')
     if (method !== 'POST' || patient?.resourceType !== 'Patient') {
-      return refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics: 'Send the Patient to be found, as resource, by POST.' }] })
+      return refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics: 'Send the Patient to be found, as resource, by POST.' }] })
     }
     const asked = { patient, onlyCertain: input.flag('onlyCertainMatches'), limit: Math.max(1, Math.min(input.number('count') ?? 10, MOST)) }
     const { candidates } = await services.perform(matchPatient, asked, caller.actor, caller.origin)

@@ -11,7 +11,7 @@ function codingsOf(input: OperationInput, systemVersion: string): Coding[] {
   const coding = input.coding('coding')
   const concept = input.concept('codeableConcept')
   const given = [code, coding, concept].filter((one) => one !== undefined)
-  const fault = (diagnostics: string): never => refuse('OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics }] })
+  const fault = (diagnostics: string): never => refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'required', diagnostics }] })
   if (given.length !== 1) return fault('Give one of code, coding and codeableConcept.')
   if (concept) return concept.coding?.length ? concept.coding : fault('The codeableConcept has no coding.')
   if (coding) return [coding]
