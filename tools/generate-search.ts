@@ -44,11 +44,19 @@ function componentsOf(parameter: SearchParameter, roots: readonly ElementPath[])
   return (parameter.component ?? []).map(({ definition, expression }) => {
     const whole = expression.startsWith('%resource.')
     const from = whole ? (parameter.base[0] as string) : (roots[0]?.type ?? '')
-    const { code, type } = byUrl.get(definition) ?? {}
+    const { code, type } = indexedAs(parameter, definition, expression) ?? {}
     if (!code || !type) throw new Error(`${parameter.url}: no parameter ${definition}`)
     const paths = roots.length === 0 ? [] : compileExpression(expression.replaceAll('DateTime', 'dateTime'), from)
     return { code, type: type as CompiledParameter['type'], paths: paths.map(writePath), ...(whole ? { whole: 1 as const } : {}) }
   })
+}
+
+// R4 gives the two parts of DocumentReference.relationship each the definition of the other; the expressions are right.
+function indexedAs({ base, expression: root }: SearchParameter, definition: string, expression: string): SearchParameter | undefined {
+  const named = byUrl.get(definition)
+  const whole = `${root}.${expression}`
+  if (named?.expression === whole) return named
+  return published.find((one) => one.expression === whole && one.base.some((name) => base.includes(name))) ?? named
 }
 
 // A row says with one bit for each parameter whether it has a value. A bit stays with its parameter for ever.

@@ -137,14 +137,15 @@ function translateToken(parameter: SearchParameterDefinition, modifier: string |
   return { clause: { anyTerm: [fact, `${code}|-|${contact}`] }, exact: paths.every(({ systems }) => systems?.includes(system)) }
 }
 
-function translateReference({ code }: SearchParameterDefinition, modifier: string | undefined, { text, system, code: value = '' }: AskedValue): Translated {
+function translateReference({ code, paths }: SearchParameterDefinition, modifier: string | undefined, { text, system, code: value = '' }: AskedValue): Translated {
   if (modifier === 'text' || modifier === 'below' || modifier === 'above') return roughly('everything')
   if (modifier === 'identifier') {
     // The system alone is not indexed: identifiers of references are few.
     if (value === '') return roughly('everything')
     return exactly({ terms: [system === undefined ? `${code}:identifier||${value}` : `${code}:identifier|${system || '-'}|${value}`] })
   }
-  return exactly({ terms: [text.includes('/') || text.includes(':') ? `${code}=${text}` : `${code}=/${text}`] })
+  if (/[/:]/.test(text)) return exactly({ terms: [`${code}=${text}`] })
+  return exactly(paths.every(({ type }) => type === 'Reference') ? { terms: [`${code}=/${text}`] } : { anyTerm: [`${code}=/${text}`, `${code}=${text}`] })
 }
 
 /** `http://a/b/c` and the addresses that it lies within: `http://a/b/`, `http://a/b`, and so on. */
