@@ -6,7 +6,10 @@ import { refuseSaying } from './refuse-saying.ts'
 /** A filter of ValueSet.compose on the codes of one system (http://hl7.org/fhir/R4/valueset-filter-operator.html). */
 export type CodeFilter = (concept: Concept) => boolean
 
-const MOST_TIME = 250
+/** What regular expressions of one question may still take. */
+export interface Patience {
+  ms: number
+}
 
 /** A filter that the value set's author wrote wrongly, or that this code system cannot answer. */
 function cannot(diagnostics: string): never {
@@ -14,16 +17,19 @@ function cannot(diagnostics: string): never {
 }
 
 /**
- * Texts that a regular expression fits whole. Run apart and for a quarter of a second at most: it comes from a resource
- * that anybody with the permission may store, and can be written so that it never ends.
+ * Texts that a regular expression fits whole. Run apart and for a limited time: it comes from a resource that anybody may
+ * send, and can be written so that it never ends.
  */
-function fitting(pattern: string, texts: readonly string[]): ReadonlySet<string> {
+function fitting(pattern: string, texts: readonly string[], patience: Patience): ReadonlySet<string> {
+  const began = performance.now()
   const script = new vm.Script('const fits = new RegExp("^(?:" + pattern + ")$", "u"); JSON.stringify(JSON.parse(texts).filter((text) => fits.test(text)))')
   try {
     const context = vm.createContext({ pattern, texts: JSON.stringify(texts) })
-    return new Set(JSON.parse(script.runInContext(context, { timeout: MOST_TIME }) as string) as string[])
+    return new Set(JSON.parse(script.runInContext(context, { timeout: Math.max(1, Math.ceil(patience.ms)) }) as string) as string[])
   } catch {
     return cannot('A filter of the value set has a regular expression that is wrong or takes too long.')
+  } finally {
+    patience.ms -= performance.now() - began
   }
 }
 
@@ -56,7 +62,7 @@ const HIERARCHY: readonly string[] = ['concept', 'code']
 const list = (value: string): ReadonlySet<string> => new Set(value.split(',').map((part) => part.trim()))
 
 /** What a filter lets through. Refuses one that is not understood: leaving it out would widen the set. */
-export function filterOf(book: CodeBook, filter: ValueSetComposeIncludeFilter): CodeFilter {
+export function filterOf(book: CodeBook, filter: ValueSetComposeIncludeFilter, patience: Patience): CodeFilter {
   const { property = '', op, value = '' } = filter
   const any = (test: (text: string) => boolean): CodeFilter => (concept) => valuesOf(book, concept, property).some(test)
   switch (op) {
@@ -77,10 +83,10 @@ export function filterOf(book: CodeBook, filter: ValueSetComposeIncludeFilter): 
     case 'regex': {
       const all = book.all()
       if (all) {
-        const found = fitting(value, [...new Set(all.flatMap((concept) => valuesOf(book, concept, property)))])
+        const found = fitting(value, [...new Set(all.flatMap((concept) => valuesOf(book, concept, property)))], patience)
         return any((text) => found.has(text))
       }
-      return any((text) => fitting(value, [text]).size > 0)
+      return any((text) => fitting(value, [text], patience).size > 0)
     }
   }
   if (!HIERARCHY.includes(property)) cannot(`The filter ${op ?? ''} of the value set is on a property that has no hierarchy.`)

@@ -73,10 +73,13 @@ function expanded(contains: readonly ValueSetExpansionContains[]): Entry[] {
 
 // A system, narrowed by codes or filters, and value sets: what is in all of them.
 async function included(include: ValueSetComposeInclude, library: Library, path: readonly string[]): Promise<Entry[]> {
+  library.spend(20)
   const sets: Entry[][] = []
   for (const canonical of include.valueSet ?? []) {
     const set = (await library.valueSet(canonical)) ?? cannot('not-found', `The value set ${canonical} is not here.`)
-    sets.push(await entriesOf(set, library, path))
+    const entries = await entriesOf(set, library, path)
+    library.spend(entries.length)
+    sets.push(entries)
   }
   const [first, ...others] = sets
   const inOthers = others.map((entries) => new Set(entries.map(keyOf)))
@@ -99,7 +102,8 @@ async function ofSystem(include: ValueSetComposeInclude, system: string, library
   }
   if (!book) return cannot('not-found', `The codes of ${system}${include.version === undefined ? '' : ` ${include.version}`} are not here.`)
   const all = book.all() ?? cannot('too-costly', `The codes of ${system} follow a rule and cannot be listed.`)
-  const filters = (include.filter ?? []).map((filter) => filterOf(book, filter))
+  library.spend(all.length)
+  const filters = (include.filter ?? []).map((filter) => filterOf(book, filter, library.patience))
   return all.filter((concept) => filters.every((fits) => fits(concept))).map((concept) => entryOf(system, include.version, concept.code, book, concept))
 }
 
@@ -110,7 +114,7 @@ async function narrowed(include: ValueSetComposeInclude, system: string, candida
   }
   if (!include.filter?.length) return candidates
   const book = (await library.codes(system, include.version)) ?? cannot('not-found', `The codes of ${system} are not here.`)
-  const filters = include.filter.map((filter) => filterOf(book, filter))
+  const filters = include.filter.map((filter) => filterOf(book, filter, library.patience))
   return candidates.filter(({ code }) => {
     const concept = book.find(code)
     return concept !== undefined && filters.every((fits) => fits(concept))

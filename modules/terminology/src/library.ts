@@ -1,6 +1,7 @@
 import type { CodeSystem, ConceptMap, Stored, ValueSet } from '@carespine/fhir/resource'
 import { arabicSupplement } from './arabic.ts'
 import { type CodeBook, ListedCodes } from './code-book.ts'
+import type { Patience } from './compose-filter.ts'
 import { type Definition, type DefinitionOf, type DefinitionType, publishedById, publishedByUrl, publishedConceptMaps, publishedSystemOfValueSet } from './published.ts'
 import { refuseSaying } from './refuse-saying.ts'
 import { ruleBook } from './rule-books.ts'
@@ -15,6 +16,9 @@ export interface SystemVersions {
   /** Another one is refused. */
   checked: readonly string[]
 }
+
+/** Codes and parts of definitions that one question may look at: some seconds of work, far above what any set needs. */
+const MOST_WORK = 2_000_000
 
 const anyVersion: SystemVersions = { usual: [], forced: [], checked: [] }
 
@@ -83,12 +87,20 @@ export class Library {
   readonly #asked = new Map<string, Promise<unknown>>()
   /** Code systems that were used, as `system|version`. */
   readonly used = new Set<string>()
+  readonly patience: Patience = { ms: 250 }
+  #work = 0
 
   constructor(reader: Reader, stored: StoredDefinitions, own: readonly Definition[] = [], versions = anyVersion) {
     this.#reader = reader
     this.#stored = stored
     this.#own = own
     this.#versions = versions
+  }
+
+  /** Counts what a question looks at; sets that take in one another many times over are refused before they take all day. */
+  spend(work: number): void {
+    this.#work += work
+    if (this.#work > MOST_WORK) refuseSaying('TERMINOLOGY_TOO_COSTLY', 'too-costly', 'The value set takes in too much to be looked through.')
   }
 
   #once<T>(key: string, ask: () => Promise<T>): Promise<T> {

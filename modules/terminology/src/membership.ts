@@ -48,6 +48,7 @@ export async function membershipOf(set: ValueSet, asked: Asked, library: Library
 }
 
 async function inInclude(include: ValueSetComposeInclude, asked: Asked, library: Library, path: readonly string[], activeOnly: boolean): Promise<Membership> {
+  library.spend(20)
   let found: Membership | undefined
   if (include.system !== undefined) {
     if (asked.system !== undefined && asked.system !== include.system) return out
@@ -75,7 +76,7 @@ async function inSystem(include: ValueSetComposeInclude, system: string, asked: 
   }
   if (!book) return unknown(include.version === undefined ? system : `${system}|${include.version}`)
   if (!concept) return isOpen(book) ? unknown(system) : out
-  for (const filter of include.filter ?? []) if (!filterOf(book, filter)(concept)) return out
+  for (const filter of include.filter ?? []) if (!filterOf(book, filter, library.patience)(concept)) return out
   return inside
 }
 
