@@ -26,12 +26,12 @@ let alertId = ''
 const colleaguesEvents: string[] = []
 const strangersEvents: string[] = []
 
-/** A client of one branch alone, with every permission: only the branch may hold it back. */
-async function clientOf(branch: string): Promise<FhirClient> {
+/** A client of one branch alone, or of several, with every permission: only the branch may hold it back. */
+async function clientOf(branch: string, branches = [branch]): Promise<FhirClient> {
   const { services } = hospital.hospital
   const origin = { correlationId: 'branch-client', action: 'test.client', module: 'identity' }
   const client = await services.transact(services.system('identity'), origin, ({ tx }) =>
-    addClient(tx, { display: 'One branch', roles: ['system'], branch, branches: [branch] }),
+    addClient(tx, { display: 'One branch', roles: ['system'], branch, branches }),
   )
   const answer = await fetch(`${hospital.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials', ...client }) })
   const { access_token } = (await answer.json()) as { access_token: string }
@@ -114,9 +114,16 @@ describe('another branch', () => {
 
   test('can neither change, delete nor take the place of what it does not see', async () => {
     const encounter: Resource = { resourceType: 'Encounter', id: encounterId, status: 'cancelled', class: { code: 'AMB' } }
-    expect((await theirs.send('PUT', `/Encounter/${encounterId}`, encounter)).status).toBe(409)
     expect((await theirs.send('PUT', `/Encounter/${encounterId}`, encounter, { 'if-match': 'W/"1"' })).status).toBe(412)
     expect((await theirs.send('DELETE', `/Encounter/${encounterId}`)).status).toBe(204)
+    // That an id is taken elsewhere does not show: it answers as one that nobody has.
+    const nobodys = { ...encounter, id: 'nobody-has-this' }
+    for (const one of [encounter, nobodys]) {
+      const put = await theirs.send('PUT', `/Encounter/${one.id}`, one)
+      expect([put.status, put.body.meta?.versionId]).toEqual([201, '1'])
+      expect((await theirs.search(`/Encounter/${one.id}/_history`)).entry).toHaveLength(1)
+      expect((await theirs.send('DELETE', `/Encounter/${one.id}`)).status).toBe(204)
+    }
     expect((await ours.send<{ status: string } & Resource>('GET', `/Encounter/${encounterId}`)).body.status).toBe('in-progress')
     expect((await ours.search(`/Encounter/${encounterId}/_history`)).entry?.every(({ request }) => request?.method !== 'DELETE')).toBe(true)
   })
@@ -143,6 +150,63 @@ describe('another branch', () => {
     await expect(stranger.call(getNotification, { id: alertId })).rejects.toMatchObject({ status: 404 })
     expect(colleaguesEvents).toContain('critical_alert')
     expect(strangersEvents).toEqual([])
+  })
+})
+
+describe('one id in two branches', () => {
+  const observation = (text: string): Resource => ({
+    resourceType: 'Observation',
+    id: 'twin',
+    status: 'final',
+    code: { text },
+    subject: { reference: `Patient/${patientId}` },
+  })
+  const textOf = (resource: Resource | undefined): string | undefined => (resource as { code?: { text?: string } } | undefined)?.code?.text
+  let both: FhirClient
+  let bothFromThere: FhirClient
+
+  beforeAll(async () => {
+    both = await clientOf(BRANCHES.main, [BRANCHES.main, BRANCHES.other])
+    bothFromThere = await clientOf(BRANCHES.other, [BRANCHES.main, BRANCHES.other])
+    expect((await theirs.send('PUT', '/Observation/twin', observation('theirs'))).status).toBe(201)
+    expect((await ours.send('PUT', '/Observation/twin', observation('ours'))).status).toBe(201)
+    expect((await ours.send('PUT', '/Observation/twin', observation('ours again'))).status).toBe(200)
+  })
+
+  test('is two resources, each with its own versions', async () => {
+    expect(textOf((await ours.send('GET', '/Observation/twin')).body)).toBe('ours again')
+    expect(textOf((await theirs.send('GET', '/Observation/twin')).body)).toBe('theirs')
+    expect((await ours.search('/Observation/twin/_history')).entry).toHaveLength(2)
+    expect((await theirs.search('/Observation/twin/_history')).entry).toHaveLength(1)
+    expect((await theirs.send('GET', '/Observation/twin/_history/2')).status).toBe(404)
+    expect((await theirs.send('PUT', '/Observation/twin', observation('x'), { 'if-match': 'W/"2"' })).status).toBe(412)
+  })
+
+  test('who sees both means that of its own branch, in every way of reading', async () => {
+    for (const [client, meant, other, versions] of [[both, 'ours again', 'theirs', 2], [bothFromThere, 'theirs', 'ours again', 1]] as const) {
+      expect(textOf((await client.send('GET', '/Observation/twin')).body)).toBe(meant)
+      expect((await client.search('/Observation/twin/_history')).entry).toHaveLength(versions)
+      for (const query of ['_id=twin', `patient=${patientId}&_count=1000`, '_count=1000', `subject:Patient.family=Branchless&_count=1000`]) {
+        const texts = (await client.search(`/Observation?${query}`)).entry?.map(({ resource }) => textOf(resource))
+        expect(texts, query).toContain(meant)
+        expect(texts, query).not.toContain(other)
+      }
+      const { total, entry } = await client.search('/Observation?_id=twin&_total=accurate')
+      expect([total, entry?.length]).toEqual([1, 1])
+      const everything = await client.search(`/Patient/${patientId}/$everything?_count=1000`)
+      expect(everything.entry?.filter(({ resource }) => resource?.id === 'twin').map(({ resource }) => textOf(resource))).toEqual([meant])
+      const batch = { resourceType: 'Bundle', type: 'batch', entry: [{ request: { method: 'GET', url: 'Observation/twin' } }] }
+      expect(textOf((await client.send<Bundle>('POST', '/', batch)).body.entry?.[0]?.resource)).toBe(meant)
+    }
+  })
+
+  test('who sees both changes and deletes that of its own branch alone', async () => {
+    expect((await both.send('PUT', '/Observation/twin', observation('ours, third'), { 'if-match': 'W/"2"' })).status).toBe(200)
+    expect((await bothFromThere.send('DELETE', '/Observation/twin')).status).toBe(204)
+    expect((await bothFromThere.send('GET', '/Observation/twin')).status).toBe(410)
+    expect(await bothFromThere.ids('/Observation?_id=twin')).toEqual([])
+    expect(textOf((await both.send('GET', '/Observation/twin')).body)).toBe('ours, third')
+    expect((await theirs.send('GET', '/Observation/twin')).status).toBe(410)
   })
 })
 
@@ -202,7 +266,7 @@ describe('every table', () => {
     const { rows: seen } = await database.query('select (select count(*)::int from fhir.encounter) + (select count(*)::int from fhir.patient) as count')
     expect(seen[0].count).toBe(0)
     await database.query("select set_config('carespine.branches', $1, true)", [`{${BRANCHES.other}}`])
-    expect((await database.query('select 1 from fhir.encounter')).rows).toEqual([])
+    expect((await database.query('select 1 from fhir.encounter where branch <> $1', [BRANCHES.other])).rows).toEqual([])
     await expect(
       database.query('insert into store.patient_clock (patient, branch, at, types) values (gen_random_uuid(), $1, now(), $2)', [BRANCHES.main, []]),
     ).rejects.toMatchObject({ code: '42501' })

@@ -44,7 +44,7 @@ export interface Plan {
   creates: Map<ResourceType, PlannedWrite[]>
   /** The version that is replaced is `version - 1`. */
   updates: Map<ResourceType, PlannedWrite[]>
-  /** Resources that were read and must still be of that version. */
+  /** Resources that were read, as `id/branch`, and must still be of that version. */
   unchanged: Map<ResourceType, Map<string, number>>
   events: PlannedEvent[]
   audits: AuditEntry[]
@@ -171,15 +171,15 @@ function commitText(plan: Plan): string {
   for (const [type] of sorted(plan.updates)) {
     const { source, names } = rows(type)
     const lower = type.toLowerCase()
-    const sets = names.filter((name) => name !== 'id').map((name) => `${name} = ${value(name)}`)
+    const sets = names.filter((name) => name !== 'id' && name !== 'branch').map((name) => `${name} = ${value(name)}`)
     parts.push(
       `new_${lower} as materialized (select r.*, ${body} as new_body from ${source})`,
       `old_${lower} as materialized (select t.id, t.version, t.updated, t.branch, t.patient, t.deleted, t.body ` +
-        `from fhir.${lower} t join new_${lower} n on n.id = t.id and t.version = n.version - 1 order by t.id for update of t)`,
+        `from fhir.${lower} t join new_${lower} n on n.id = t.id and n.branch = t.branch and t.version = n.version - 1 order by t.id for update of t)`,
       `keep_${lower} as (insert into fhir.${lower}_history (id, version, updated, branch, patient, deleted, body) ` +
         `select id, version, updated, branch, patient, deleted, body from old_${lower})`,
       `update_${lower} as (update fhir.${lower} t set ${sets.join(', ')}, body = r.new_body ` +
-        `from new_${lower} r join old_${lower} o on o.id = r.id where t.id = o.id returning 1)`,
+        `from new_${lower} r join old_${lower} o on o.id = r.id and o.branch = r.branch where t.id = o.id and t.branch = o.branch returning 1)`,
     )
     checks.push(
       `store.expect_rows(${parameter('bigint')}, (select count(*) from update_${lower}), 'RECORD_MOVED_ON')`,
@@ -189,7 +189,8 @@ function commitText(plan: Plan): string {
     const lower = type.toLowerCase()
     parts.push(
       `same_${lower} as materialized (select 1 from fhir.${lower} t join unnest(${parameter('uuid[]')}, ` +
-        `${parameter('int[]')}) as u(id, version) on t.id = u.id and t.version = u.version for share of t)`,
+        `${parameter('uuid[]')}, ${parameter('int[]')}) as u(id, branch, version) on t.id = u.id and t.branch = u.branch ` +
+        `and t.version = u.version for share of t)`,
     )
     checks.push(
       `store.expect_rows(${parameter('bigint')}, (select count(*) from same_${lower}), 'RECORD_MOVED_ON')`,
@@ -265,7 +266,12 @@ function commitValues(plan: Plan): unknown[] {
   }
   for (const [, versions] of sorted(plan.unchanged)) {
     const keys = [...versions.keys()].sort()
-    values.push(plainArray(keys), plainArray(keys.map((key) => versions.get(key))), keys.length)
+    values.push(
+      plainArray(keys.map((key) => key.slice(0, 36))),
+      plainArray(keys.map((key) => key.slice(37))),
+      plainArray(keys.map((key) => versions.get(key))),
+      keys.length,
+    )
   }
   if (plan.clocks.size > 0) {
     const keys = [...plan.clocks.keys()]

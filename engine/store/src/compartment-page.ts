@@ -4,6 +4,7 @@ import type { ResourceType } from '@carespine/fhir/resource'
 import type { Scope } from './database.ts'
 import type { StoredRow } from './read-records.ts'
 import type { Store } from './store.ts'
+import { onlyMeant } from './twins.ts'
 
 /** Where a page ends: the last row of it. */
 export interface CompartmentPlace {
@@ -58,6 +59,8 @@ export async function readCompartmentPage(store: Store, scope: Scope, asked: Com
     const date = dateColumns(type)
     if (date && from) conditions.push(`coalesce(t.${date.high} >= ${from}::timestamptz, true)`)
     if (date && to) conditions.push(`coalesce(t.${date.low} <= ${to}::timestamptz, true)`)
+    const meant = onlyMeant(scope, type, 't', (branch) => `${parameter(branch)}::uuid`)
+    if (meant) conditions.push(meant)
     if (after?.type === type) conditions.push(`(t.id, t.branch) > (${parameter(after.id)}::uuid, ${parameter(after.branch)}::uuid)`)
     return (
       `(select ${at} as place, t.id, t.version, t.updated, t.branch, t.patient, t.owner, t.deleted, t.body ` +

@@ -7,6 +7,8 @@ export interface Scope {
   branches: string
   /** The only patient visible, or ''. */
   patient: string
+  /** The branch whose resource is meant when several have one of the same id; absent when one branch alone is seen. */
+  prefers?: string
 }
 
 export interface Statement {

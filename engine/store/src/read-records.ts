@@ -1,11 +1,12 @@
 import { idKey } from '@carespine/fhir/index-entries'
 import { isResourceType } from '@carespine/fhir/definitions'
 import type { ResourceType } from '@carespine/fhir/resource'
-import { type AuditEntry, auditInsert, auditValues } from './audit.ts'
+import { AUDIT_PARAMETERS, type AuditEntry, auditInsert, auditValues } from './audit.ts'
 import { Batch } from './batch.ts'
 import type { Actor, Origin } from './contract.ts'
 import type { Scope, Session, Statement } from './database.ts'
 import type { Store } from './store.ts'
+import { onlyMeant, preferredBranch } from './twins.ts'
 
 /** A row of a resource table as it lies in the database. */
 export interface StoredRow {
@@ -45,7 +46,7 @@ export class RecordReader {
 
   /** The current row, deleted ones included, or undefined. The audit entry is committed when this resolves. */
   async read(asker: Asker, scope: Scope, type: ResourceType, id: string): Promise<StoredRow | undefined> {
-    const batchKey = `${type};${scope.branches};${scope.patient}`
+    const batchKey = batchKeyOf(scope, type)
     let batch = this.#batches.get(batchKey)
     if (!batch) {
       batch = new Batch((asked) => this.#readAll(scope, type, asked), { largest: 64 })
@@ -62,9 +63,8 @@ export class RecordReader {
     const rows = await this.#store.database.query<StoredRow>(
       scope,
       {
-        name: `read-${type}`,
-        text: readAndAudit(type),
-        values: [asked.map(({ key }) => key), ...auditValues(asked.map(({ entry }) => entry))],
+        ...readAndAudit(type, scope),
+        values: [asked.map(({ key }) => key), ...auditValues(asked.map(({ entry }) => entry)), ...ownOf(scope, type)],
       },
       { retry: 'reads' },
     )
@@ -74,7 +74,7 @@ export class RecordReader {
 
   /** The row for a writer that looks at its version and owner only. Nothing of it is shown, so nothing is audited. */
   async peek(scope: Scope, type: ResourceType, id: string): Promise<StoredRow | undefined> {
-    const batchKey = `${type};${scope.branches};${scope.patient}`
+    const batchKey = batchKeyOf(scope, type)
     let batch = this.#peeks.get(batchKey)
     if (!batch) {
       batch = new Batch((keys) => this.#peekAll(scope, type, keys), { largest: 200 })
@@ -87,20 +87,20 @@ export class RecordReader {
 
   async #peekAll(scope: Scope, type: ResourceType, keys: string[]): Promise<(StoredRow | undefined)[]> {
     const rows = await this.#query(scope, {
-      name: `peek-${type}`,
-      text: `select ${row} from fhir.${type.toLowerCase()} t where t.id = any ($1::uuid[])`,
-      values: [keys],
+      name: nameOf('peek', type, scope),
+      text: `select ${row} from fhir.${type.toLowerCase()} t where t.id = any ($1::uuid[])${meant(scope, type, 2)}`,
+      values: [keys, ...ownOf(scope, type)],
     })
     const byId = new Map(rows.map((found) => [found.id, found]))
     return keys.map((key) => byId.get(key))
   }
 
   /** The same inside a transaction that is open; the caller keeps the audit entry. */
-  async readWithin(session: Session, type: ResourceType, id: string): Promise<StoredRow | undefined> {
+  async readWithin(session: Session, scope: Scope, type: ResourceType, id: string): Promise<StoredRow | undefined> {
     const [found] = await session.query<StoredRow>({
-      name: `read-within-${type}`,
-      text: `select ${row} from fhir.${type.toLowerCase()} t where t.id = $1`,
-      values: [idKey(id)],
+      name: nameOf('read-within', type, scope),
+      text: `select ${row} from fhir.${type.toLowerCase()} t where t.id = $1${meant(scope, type, 2)}`,
+      values: [idKey(id), ...ownOf(scope, type)],
     })
     return found
   }
@@ -109,11 +109,11 @@ export class RecordReader {
   async readVersion(scope: Scope, type: ResourceType, id: string, version: number): Promise<StoredRow | undefined> {
     const table = `fhir.${type.toLowerCase()}`
     const [found] = await this.#query(scope, {
-      name: `vread-${type}`,
+      name: nameOf('vread', type, scope),
       text:
-        `select ${row} from ${table} t where t.id = $1 and t.version = $2 union all select ` +
-        `${historyRow} from ${table}_history t where t.id = $1 and t.version = $2`,
-      values: [idKey(id), version],
+        `select ${row} from ${table} t where t.id = $1 and t.version = $2${meant(scope, type, 3)} union all select ` +
+        `${historyRow} from ${table}_history t where t.id = $1 and t.version = $2${meant(scope, type, 3)}`,
+      values: [idKey(id), version, ...ownOf(scope, type)],
     })
     return found
   }
@@ -127,11 +127,11 @@ export class RecordReader {
   ): Promise<StoredRow[]> {
     const table = `fhir.${type.toLowerCase()}`
     return await this.#query(scope, {
-      name: `history-${type}`,
+      name: nameOf('history', type, scope),
       text:
-        `select * from (select ${row} from ${table} t where t.id = $1 union all select ` +
-        `${historyRow} from ${table}_history t where t.id = $1) t where version < $2 order by version desc limit $3`,
-      values: [idKey(id), page.before ?? 2147483647, page.limit],
+        `select * from (select ${row} from ${table} t where t.id = $1${meant(scope, type, 4)} union all select ` +
+        `${historyRow} from ${table}_history t where t.id = $1${meant(scope, type, 4)}) t where version < $2 order by version desc limit $3`,
+      values: [idKey(id), page.before ?? 2147483647, page.limit, ...ownOf(scope, type)],
     })
   }
 
@@ -146,11 +146,11 @@ export class RecordReader {
     const types = [...new Set(clocks.flatMap((clock) => clock.types))].filter(isResourceType).sort()
     if (types.length === 0) return []
     const text = types
-      .map((type) => `select '${type}' as type, ${row} from fhir.${type.toLowerCase()} t where t.patient = $1 and not t.deleted`)
+      .map((type) => `select '${type}' as type, ${row} from fhir.${type.toLowerCase()} t where t.patient = $1 and not t.deleted${meant(scope, type, 2)}`)
       .join(' union all ')
     const rows = await this.#store.database.query<StoredRow & { type: ResourceType }>(
       scope,
-      { text, values: [key], ...statementName(text) },
+      { text, values: [key, ...(text.includes('$2') && scope.prefers !== undefined ? [scope.prefers] : [])], ...statementName(text) },
       { retry: 'reads' },
     )
     const found = rows.map(({ type, ...rest }) => ({ type, row: rest }))
@@ -173,23 +173,43 @@ function statementName(text: string): { name?: string } {
   return { name: known }
 }
 
-const statements = new Map<ResourceType, string>()
+function batchKeyOf(scope: Scope, type: ResourceType): string {
+  return `${type};${scope.branches};${scope.patient};${scope.prefers ?? ''}`
+}
+
+// The last parameter of every statement here, for those that may meet two resources of one id.
+function ownOf(scope: Scope, type: ResourceType): string[] {
+  const branch = preferredBranch(scope, type)
+  return branch === undefined ? [] : [branch]
+}
+
+function meant(scope: Scope, type: ResourceType, last: number): string {
+  const condition = onlyMeant(scope, type, 't', () => `$${last}::uuid`)
+  return condition === undefined ? '' : ` and ${condition}`
+}
+
+function nameOf(what: string, type: ResourceType, scope: Scope): string {
+  return preferredBranch(scope, type) === undefined ? `${what}-${type}` : `${what}-${type}-own`
+}
+
+const statements = new Map<string, string>()
 
 // Entries of what is not about a patient, such as a ward or a panel definition, are left out; those of a resource that
 // is absent or hidden from the actor are kept as failures.
-function readAndAudit(type: ResourceType): string {
-  let text = statements.get(type)
+function readAndAudit(type: ResourceType, scope: Scope): { name: string; text: string } {
+  const name = nameOf('read', type, scope)
+  let text = statements.get(name)
   if (text === undefined) {
     const insert = auditInsert(2)
       .replace('a.outcome', "case when f.id is null then 'failure' else 'success' end")
       .replace('a.version', 'f.version')
       .replace('a.patient,', 'f.patient,')
     text =
-      `with found as materialized (select ${row} from fhir.${type.toLowerCase()} t where t.id = any ($1::uuid[])), ` +
+      `with found as materialized (select ${row} from fhir.${type.toLowerCase()} t where t.id = any ($1::uuid[])${meant(scope, type, AUDIT_PARAMETERS + 2)}), ` +
       `noted as (${insert} left join found f on f.id = a.resource where f.id is null or f.patient is not null) ` +
       'select * from found'
-    statements.set(type, text)
+    statements.set(name, text)
   }
-  return text
+  return { name, text }
 }
 

@@ -2,7 +2,7 @@ import type { ResourceType } from '@carespine/fhir/resource'
 import type { ParameterLookup } from '@carespine/fhir/search-parameters'
 import type { Filter } from '@carespine/fhir/search-query'
 import type { LookUp } from './contract.ts'
-import type { Statement } from './database.ts'
+import type { Scope, Statement } from './database.ts'
 import type { StoredRow } from './read-records.ts'
 import type { Translated } from './search-clauses.ts'
 import type { Candidate } from './search-pages.ts'
@@ -25,6 +25,7 @@ export interface CodeQuestions {
 
 /** What one search works with, searches for what its filters refer to included: all under the scope of one asker. */
 export interface SearchContext {
+  scope: Scope
   now: Date
   parametersOf: ParameterLookup
   /** Rows of the type that were indexed by an older form are still there. */

@@ -6,11 +6,12 @@ import type { ContainedFilter, Filter, ListFilter, SearchQuery, TextFilter, Valu
 import { localReference } from '@carespine/fhir/search-values'
 import { contentWords, fitsText, narrativeWords } from '@carespine/fhir/text-query'
 import { planChain, planReverse } from './search-chains.ts'
-import { anyOf, type Clause, hashedDates, hashedSpanOf, keysClause, translate, type Translated, type Window, windowOf } from './search-clauses.ts'
+import { anyOf, type Clause, hashedDates, hashedSpanOf, keysClause, type Parameter, translate, type Translated, type Window, windowOf } from './search-clauses.ts'
 import { askCodes, askHierarchy } from './search-codes.ts'
 import type { Planned, SearchContext } from './search-context.ts'
 import type { Candidate } from './search-pages.ts'
 import { refuseSearch } from './refusal.ts'
+import { onlyMeant } from './twins.ts'
 
 export interface SearchPlan {
   clauses: readonly Clause[]
@@ -26,7 +27,7 @@ export async function planSearch({ type, filters }: Pick<SearchQuery, 'type' | '
   const unsure = planned.filter(({ exact }) => !exact)
   const patient = planned.find((one) => one.patient !== undefined)?.patient
   return {
-    clauses: [...planned.map(({ clause }) => clause), ...hashedWindows(filters, context)],
+    clauses: [...planned.map(({ clause }) => clause), ...hashedWindows(filters, context), ...meantClause(type, context)],
     ...(patient === undefined ? {} : { patient }),
     ...(unsure.length > 0 ? { verify: (candidates) => verifyAll(unsure, candidates) } : {}),
   }
@@ -130,6 +131,11 @@ function hashedWindows(filters: readonly Filter[], context: SearchContext): Clau
     })
   }
   return [...windows].flatMap(([code, { bounds, ...window }]) => (bounds > 1 ? [hashedDates(code, window)] : []))
+}
+
+function meantClause(type: ResourceType, { scope }: SearchContext): Clause[] {
+  const sql = (place: Parameter, alias: string): string => onlyMeant(scope, type, alias, (branch) => place(branch, 'uuid')) ?? 'true'
+  return sql(() => '', '') === 'true' ? [] : [{ sql }]
 }
 
 function planText({ where, query }: TextFilter): Planned {

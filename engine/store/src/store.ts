@@ -117,6 +117,8 @@ export class Store {
       scope = {
         branches: `{${branches.join(',')}}`,
         patient: actor.patient === undefined ? '' : idKey(actor.patient),
+        // The shared branch and one other: no id can be met twice.
+        ...(branches.length > 2 ? { prefers: actor.branch } : {}),
       }
       this.#scopes.set(actor, scope)
     }
@@ -290,6 +292,7 @@ export class Store {
   #searchContext(scope: Scope, { session, codes }: SearchOptions, notes: (patient: string) => AuditEntry[]): SearchContext {
     const bound = (type: ResourceType, row: StoredRow): string => `${type}/${row.id}/${row.version}`
     return searchContext({
+      scope,
       now: this.now(),
       parametersOf: searchParametersOf,
       hasOldForm: () => false,

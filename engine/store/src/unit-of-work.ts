@@ -110,7 +110,7 @@ export class UnitOfWork implements Transaction {
     if (known) return known
     let row: StoredRow | undefined
     if (this.#opening) {
-      row = await this.#store.reader.readWithin(await this.#opening, type, id)
+      row = await this.#store.reader.readWithin(await this.#opening, this.scope, type, id)
       if (purpose === 'show') this.#auditRead({ resourceType: type, resource: idKey(id), patient: row?.patient ?? undefined })
     } else if (purpose === 'peek') {
       row = await this.#store.reader.peek(this.scope, type, id)
@@ -128,7 +128,7 @@ export class UnitOfWork implements Transaction {
   // What was decided on must still be so at commit: the statement that commits checks the version of each.
   #holdUnchanged(type: ResourceType, row: StoredRow): void {
     const versions = this.plan.unchanged.get(type) ?? new Map<string, number>()
-    versions.set(row.id, row.version)
+    versions.set(`${row.id}/${row.branch}`, row.version)
     this.plan.unchanged.set(type, versions)
   }
 
@@ -376,7 +376,7 @@ export class UnitOfWork implements Transaction {
     writes.set(type, ofType)
     // The new version's own check covers the old one's.
     const unchanged = plan.unchanged.get(type)
-    if (unchanged?.delete(key) && unchanged.size === 0) plan.unchanged.delete(type)
+    if (unchanged?.delete(`${key}/${branch}`) && unchanged.size === 0) plan.unchanged.delete(type)
     plan.audits.push(
       this.#store.auditEntry(this, this.now, {
         resourceType: type,
