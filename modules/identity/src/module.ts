@@ -3,6 +3,7 @@ import { defineModule, refuse } from '@carespine/kit/module'
 import type { Authenticator, Services } from '@carespine/kit/services'
 import type { Actor } from '@carespine/store/contract'
 import { clientActor, findAccount, userActor } from './accounts.ts'
+import { forgetAttempts } from './attempts.ts'
 import { refusals } from './contract.ts'
 import { signInRoutes } from './sign-in-routes.ts'
 import { ActorCache, type Claims, TokenOffice } from './tokens.ts'
@@ -41,6 +42,7 @@ export function createIdentity(): {
       migrations: new URL('../migrations/', import.meta.url),
       actions: [listUsersQuery, createUserCommand, disableUserCommand],
       answers: [usersWhoAnswer, branchesAnswer],
+      jobs: [forgetAttempts],
       refusals,
       routes: (app, services) => signInRoutes(app, services, { tokens, forget: (key) => actors.forget(key) }),
     }),

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Refusal, refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
-import type { Actor, Transaction } from '@carespine/store/contract'
+import type { Actor, ReadView, Transaction } from '@carespine/store/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import {
   type Account,
@@ -15,8 +15,8 @@ import {
   listBranches,
   passwordFits,
   userActor,
-  waitAfter,
 } from './accounts.ts'
+import { Attempts, countFailure, remainingWait } from './attempts.ts'
 import { Login, PORTALS, Setup, type SignedIn } from './contract.ts'
 import { ACCESS_SECONDS, type TokenOffice } from './tokens.ts'
 
@@ -36,25 +36,31 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
   const transact = <T>(request: FastifyRequest, action: string, run: (tx: Transaction) => Promise<T>): Promise<T> =>
     services.transact(system(), { ...request.origin, action, module: 'identity' }, ({ tx }) => run(tx))
 
+  const attempts = new Attempts()
+  const limited = async (request: FastifyRequest): Promise<void> => {
+    const wait = attempts.take(request.ip)
+    if (wait > 0) refuse('RATE_LIMITED', { retryAfter: wait })
+  }
+
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body as string))),
   )
 
-  app.post('/api/auth/login', { config: { allow: 'anyone' }, schema: schema('Sign in to a portal') }, async (request, reply) => {
+  app.post('/api/auth/login', { config: { allow: 'anyone' }, onRequest: limited, schema: schema('Sign in to a portal') }, async (request, reply) => {
     const input = parse(Login, request.body)
     const now = services.now()
     const outcome = await transact(request, 'identity.login', async (tx) => {
-      const keys = [emailKey(tx, input.email), tx.blind(`address:${request.ip}`)]
-      const wait = await remainingWait(tx, keys, now)
+      const tried = { who: emailKey(tx, input.email), address: tx.blind(`address:${request.ip}`) }
+      const wait = await remainingWait(tx, tried, now)
       if (wait > 0) return { refusal: new Refusal('IDENTITY_WAIT', { retryAfter: wait }) }
       const account = await findByEmail(tx, input.email)
       if (!(await passwordFits(account, input.password)) || !account) {
-        await countFailure(tx, keys, now)
+        await countFailure(tx, tried, now)
         tx.record({ action: 'identity.login', outcome: 'failure' })
         return { refusal: new Refusal('IDENTITY_WRONG_PASSWORD') }
       }
       if (!account.roles.includes(input.portal)) return { refusal: new Refusal('IDENTITY_PORTAL_NOT_YOURS') }
-      await tx.sql('delete from identity.failure where key = $1', [keys[0]])
+      await tx.sql('delete from identity.failure where key = $1', [tried.who])
       tx.record({ action: 'identity.login', outcome: 'success' })
       return { account, ...(await startSession(tx, account.id, input.portal, now)) }
     })
@@ -67,7 +73,7 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
     }
   })
 
-  app.post('/api/auth/refresh', { config: { allow: 'anyone' }, schema: schema('A new access token for the session') }, async (request, reply) => {
+  app.post('/api/auth/refresh', { config: { allow: 'anyone' }, onRequest: limited, schema: schema('A new access token for the session') }, async (request, reply) => {
     requireHeader(request)
     const given = request.cookies[COOKIE]
     if (given === undefined) return refuse('IDENTITY_REFRESH_INVALID')
@@ -110,7 +116,7 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
     return { user: account ? await signedIn(account, actor) : refuse('IDENTITY_TOKEN_INVALID') }
   })
 
-  app.post('/api/auth/setup', { config: { allow: 'anyone' }, schema: schema('Make the first administrator of an empty installation') }, async (request) => {
+  app.post('/api/auth/setup', { config: { allow: 'anyone' }, onRequest: limited, schema: schema('Make the first administrator of an empty installation') }, async (request) => {
     const input = parse(Setup, request.body)
     await transact(request, 'identity.setup', async (tx) => {
       const used = await tx.sql(
@@ -147,15 +153,29 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
         error_description: 'Send grant_type=client_credentials, client_id and client_secret, form-encoded or as JSON.',
       })
     }
-    const actor =
-      typeof id === 'string' && typeof secret === 'string'
-        ? await services.view(system(), { ...request.origin, action: 'identity.token' }, ({ view }) => clientActor(view, id, secret))
-        : undefined
+    const now = services.now()
+    const origin = { ...request.origin, action: 'identity.token', module: 'identity' }
+    const slowDown = (seconds: number) =>
+      reply.code(429).header('retry-after', String(seconds)).send({ error: 'temporarily_unavailable', error_description: 'Too many attempts. Wait as long as Retry-After says.' })
+    const rush = attempts.take(request.ip)
+    if (rush > 0) return slowDown(rush)
+    // By client and address: nobody keeps a client out by guessing at its secret from elsewhere.
+    const triedBy = (view: ReadView) => ({ who: view.blind(`client:${String(id).slice(0, 64)}/${request.ip}`), address: view.blind(`address:${request.ip}`) })
+    const { wait, actor } = await services.view(system(), origin, async ({ view }) => {
+      const seconds = await remainingWait(view, triedBy(view), now)
+      const found = seconds === 0 && typeof id === 'string' && typeof secret === 'string' ? await clientActor(view, id, secret) : undefined
+      return { wait: seconds, actor: found }
+    })
+    if (wait > 0) return slowDown(wait)
     if (!actor) {
+      await transact(request, 'identity.token', async (tx) => {
+        await countFailure(tx, triedBy(tx), now)
+        tx.record({ action: 'identity.token', outcome: 'failure' })
+      })
       reply.header('www-authenticate', 'Basic realm="carespine"')
       return reply.code(401).send({ error: 'invalid_client', error_description: 'client_id or client_secret is wrong.' })
     }
-    const token = await office.tokens().issue({ sub: actor.id, kind: 'client' }, services.now())
+    const token = await office.tokens().issue({ sub: actor.id, kind: 'client' }, now)
     return { access_token: token, token_type: 'Bearer', expires_in: ACCESS_SECONDS }
   })
 
@@ -219,26 +239,6 @@ function basicCredentials(header: string | undefined): { id: string; secret: str
     return { id: decodeURIComponent(id ?? ''), secret: decodeURIComponent(secret.join(':')) }
   } catch {
     return undefined
-  }
-}
-
-async function remainingWait(tx: Transaction, keys: readonly string[], now: Date): Promise<number> {
-  const rows = await tx.sql<{ count: number; last_at: Date }>('select count, last_at from identity.failure where key = any ($1)', [keys])
-  const waits = rows.map(({ count, last_at }) => waitAfter(count) - (now.getTime() - last_at.getTime()) / 1000)
-  return Math.ceil(Math.max(0, ...waits))
-}
-
-async function countFailure(tx: Transaction, [email, address]: readonly string[], now: Date): Promise<void> {
-  // An address may stand for a whole ward behind one router: its delay starts after twenty times as many.
-  for (const [key, first] of [
-    [email, 1],
-    [address, -95],
-  ] as const) {
-    await tx.sql(
-      'insert into identity.failure as f (key, count, last_at) values ($1, $3, $2) on conflict (key) do update set ' +
-        "count = case when f.last_at < $2::timestamptz - interval '1 hour' then $3 else f.count + 1 end, last_at = $2",
-      [key, now, first],
-    )
   }
 }
 
