@@ -59,3 +59,26 @@ test('a database that is away is said to be away at once, though a query would w
   expect(performance.now() - began).toBeLessThan(2000)
   await away.close()
 })
+
+test('who listens goes on listening when its connection was lost, and hears each message once', async () => {
+  const database = new Database(owned.url, { connections: 2 })
+  const heard: string[] = []
+  const stop = await database.listen(['bell'], (_channel, payload) => void heard.push(payload))
+  const owner = new pg.Client({ connectionString: owned.url })
+  await owner.connect()
+  const listeners = "select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %bell%' and datname = current_database()"
+  for (const ring of ['one', 'two']) {
+    await owner.query(listeners)
+    for (let waited = 0; waited < 5000 && !heard.includes(ring); waited += 100) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      if (!heard.includes(ring)) await owner.query('select pg_notify($1, $2)', ['bell', ring])
+    }
+  }
+  await owner.query('select pg_notify($1, $2)', ['bell', 'last'])
+  for (let waited = 0; waited < 5000 && !heard.includes('last'); waited += 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect([...new Set(heard)]).toEqual(['one', 'two', 'last'])
+  expect(heard.filter((ring) => ring === 'last')).toHaveLength(1)
+  stop()
+  await owner.end()
+  await database.close()
+})

@@ -298,10 +298,18 @@ export class Database {
       const connection = await this.#connect()
       client = connection.client
       client.on('notification', ({ channel, payload }) => onMessage(channel, payload ?? ''))
-      client.on('end', () => {
-        if (!stopped && !this.#closed) connect().catch(() => undefined)
-      })
       for (const channel of channels) await client.query(`listen ${pg.escapeIdentifier(channel)}`)
+      client.on('end', () => void connectAgain())
+    }
+    const connectAgain = async (): Promise<void> => {
+      while (!stopped && !this.#closed) {
+        try {
+          return await connect()
+        } catch {
+          // However long the database is away: who gave up would never hear anything again.
+          await new Promise((resolve) => setTimeout(resolve, 500))
+        }
+      }
     }
     await connect()
     return () => {
