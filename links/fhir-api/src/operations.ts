@@ -66,6 +66,9 @@ const operations: readonly Operation[] = [
   valueSetValidateCode,
 ]
 
+/** Operations that have routes of their own, with the levels they are served at. */
+const withRoutes: readonly Pick<Operation, 'definition' | 'levels'>[] = [{ definition: 'Resource-validate', levels: ['type'] }]
+
 const BODY_LIMIT = 16 * 1024 * 1024
 
 interface Named {
@@ -73,19 +76,19 @@ interface Named {
   definition: string
 }
 
-const definitionOf = (operation: Operation) => published[operation.definition]
-const namedOf = (operation: Operation): Named => ({ name: definitionOf(operation).code, definition: definitionOf(operation).url })
+const definitionOf = (operation: Pick<Operation, 'definition'>) => published[operation.definition]
+const namedOf = (operation: Pick<Operation, 'definition'>): Named => ({ name: definitionOf(operation).code, definition: definitionOf(operation).url })
 
 /** Operations on one type or its instances, as the capability statement names them. */
 export function operationsOn(type: ResourceType): Named[] {
-  return operations
+  return [...operations, ...withRoutes]
     .filter((operation) => operation.levels.some((level) => level !== 'system') && definitionOf(operation).types.some((one) => one === type || one === 'Resource'))
     .map(namedOf)
 }
 
 /** Operations on the whole server. */
 export function operationsOnSystem(): Named[] {
-  return operations.filter(({ levels }) => levels.includes('system')).map(namedOf)
+  return [...operations, ...withRoutes].filter(({ levels }) => levels.includes('system')).map(namedOf)
 }
 
 function addressesOf(operation: Operation, level: Level): { url: string; type?: ResourceType }[] {

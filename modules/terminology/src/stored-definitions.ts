@@ -18,7 +18,7 @@ interface Kept {
 // A commit bears the time at which it began; it is seen when it ends.
 const LONGEST_COMMIT_MS = 60_000
 const MOST_FOUND = '200'
-const MOST_CONCEPTS = 20_000
+const MOST_CONCEPTS = 10_000
 
 const countOf = (concepts: readonly CodeSystemConcept[] | undefined): number => (concepts ?? []).reduce((sum, { concept }) => sum + 1 + countOf(concept), 0)
 const weightOf = (resource: Definition): number => 10 + (resource.resourceType === 'CodeSystem' ? countOf(resource.concept) : 0)
