@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { listEncounters, startEncounter } from '@carespine/encounters/contract'
 import { idKey } from '@carespine/fhir/index-entries'
-import { getReport, getWorklist } from '@carespine/lab/contract'
+import { amendResult, collectSpecimen, getReport, getWorklist, releaseResult } from '@carespine/lab/contract'
 import { discardMessage, getMessage, listUnmatched, resolveMessage } from '@carespine/link-hl7v2/contract'
+import { listNotifications } from '@carespine/notifications/contract'
 import { placeOrder } from '@carespine/orders/contract'
 import { getBanner, registerPatient, searchPatients } from '@carespine/registration/contract'
 import pg from 'pg'
@@ -493,6 +494,191 @@ describe('results', () => {
     for (const { raw, row } of rows) expect([raw.includes('Unreadable'), raw.includes('MSH'), row.includes('Unreadable')]).toEqual([false, false, false])
     const kept = await Promise.all(rows.map(({ id }) => lab.call(getMessage, { id })))
     expect(kept.find((message) => message.answer === answer)?.text).toContain('Unreadable')
+  })
+})
+
+describe('what becomes of a result', () => {
+  /** The order wherever it stands in the laboratory. */
+  async function inLaboratory(orderId: string) {
+    const queues = await Promise.all((['collect', 'receive', 'result', 'release', 'released'] as const).map(async (queue) => (await lab.call(getWorklist, { queue, limit: 200 })).rows))
+    return queues.flat().find((row) => row.orderId === orderId)
+  }
+  /** A specimen in the laboratory, and an analyser that reports on it: OBX lines in, the report out. */
+  async function specimen(panel: 'bmp' | 'cbc') {
+    const order = await ordered(panel)
+    const { accession } = await lab.call(collectSpecimen, { orderId: order.orderId })
+    const name = randomUUID().slice(0, 8)
+    let sent = 0
+    let reportId = ''
+    return {
+      ...order,
+      accession,
+      async reports(...obx: string[]) {
+        sent += 1
+        const control = `${name}-${sent}`
+        expect(code(await new Wire().send(oru(control, { accession, panel: panel.toUpperCase(), obx })))).toBe('AA')
+        await hospital.settle()
+        const [row] = await kept(control)
+        const work = await inLaboratory(order.orderId)
+        reportId = work?.reportId ?? reportId
+        return { control, status: row?.status, reason: row?.reason, state: work?.state, callPending: work?.callPending }
+      },
+      async seen() {
+        const { report, trends } = await provider.call(getReport, { reportId })
+        return { report, trends, item: (loinc: string) => report.items.find((item) => item.code === loinc) }
+      },
+    }
+  }
+  const obx = (test: string, value: string, status: string, more: { type?: string; unit?: string; flag?: string } = {}) =>
+    `OBX|1|${more.type ?? 'NM'}|${test}^^L||${value}|${more.unit ?? ''}||${more.flag ?? ''}|||${status}`
+  const alertsAbout = async (patientId: string) =>
+    (await provider.call(listNotifications, { limit: 100 })).notifications.filter((one) => one.patientId === patientId).map(({ type, text }) => `${type} ${text?.key}`)
+
+  test('preliminary, final, corrected, withdrawn: each is seen as what it is, and the alarm is raised when it is final', async () => {
+    const { patientId, reports, seen } = await specimen('cbc')
+    expect(await reports(obx('HGB', '6.0', 'P'))).toMatchObject({ status: 'applied', state: 'resulted' })
+    expect(await alertsAbout(patientId)).toEqual([])
+    expect(await reports(obx('HGB', '6.1', 'F'))).toMatchObject({ status: 'applied', state: 'released', callPending: true })
+    expect(await alertsAbout(patientId)).toEqual(['lab.critical critical-low'])
+    expect((await seen()).report.status).toBe('final')
+
+    // Sent again under another control id it is nothing new.
+    await reports(obx('HGB', '6.1', 'F'))
+    expect(await alertsAbout(patientId)).toHaveLength(1)
+
+    expect(await reports(obx('HGB', '11', 'C'))).toMatchObject({ status: 'applied', callPending: false })
+    const corrected = await seen()
+    expect([corrected.report.status, corrected.item('718-7')]).toMatchObject(['corrected', { status: 'corrected', value: 11 }])
+    expect(await alertsAbout(patientId)).toEqual(['lab.result result-corrected', 'lab.critical critical-low'])
+
+    await reports(obx('HGB', '', 'D'), obx('PLT', '250', 'F'))
+    const withdrawn = await seen()
+    expect(withdrawn.item('718-7')).toMatchObject({ status: 'withdrawn' })
+    expect([withdrawn.item('718-7')?.value, withdrawn.item('777-3')?.value]).toEqual([undefined, 250])
+    expect(withdrawn.trends.find((trend) => trend.code === '718-7')?.points).toEqual([])
+  })
+
+  test('a final critical result does not wait for the preliminary ones beside it', async () => {
+    const { patientId, orderId, reports, seen } = await specimen('bmp')
+    expect(await reports(obx('K', '7.1', 'F'), obx('NA', '140', 'P'))).toMatchObject({ state: 'resulted' })
+    expect(await alertsAbout(patientId)).toEqual(['lab.critical critical-high'])
+    const { report, item } = await seen()
+    expect([report.status, item('2823-3')?.status, item('2951-2')?.status]).toEqual(['partial', 'final', 'preliminary'])
+    await expect(lab.call(releaseResult, { orderId })).rejects.toMatchObject({ body: { code: 'LAB_INCOMPLETE' } })
+    // U: what was preliminary is final, without its value; the rest comes with it.
+    const rest = ['CL', 'CO2', 'GLU', 'BUN', 'CREA', 'CA'].map((test_, at) => obx(test_, ['102', '25', '90', '12', '0.9', '9.4'][at] ?? '', 'F'))
+    expect(await reports(obx('NA', '', 'U'), ...rest)).toMatchObject({ status: 'applied', state: 'released' })
+    const whole = await seen()
+    expect([whole.report.status, whole.item('2951-2')]).toMatchObject(['final', { status: 'final', value: 140 }])
+    // Worked out of what is final: 140 - (102 + 25).
+    expect(whole.report.items.find(({ derived, name }) => derived && /gap/i.test(name))).toMatchObject({ status: 'final', value: 13 })
+    expect(await alertsAbout(patientId)).toEqual(['lab.result result-available', 'lab.critical critical-high'])
+  })
+
+  test('a correction raises no second alarm about what it leaves as it was', async () => {
+    const { patientId, orderId, reports, seen } = await specimen('bmp')
+    await reports(obx('K', '7.1', 'F'), obx('NA', '140', 'F'))
+    await reports(obx('NA', '141', 'C'))
+    expect(await alertsAbout(patientId)).toEqual(['lab.result result-corrected', 'lab.critical critical-high'])
+    await lab.call(amendResult, { orderId, values: [{ code: '2823-3', value: 7.3 }], reason: 'Typed wrongly' })
+    await hospital.settle()
+    expect(await alertsAbout(patientId)).toEqual(['lab.critical critical-high', 'lab.result result-corrected', 'lab.critical critical-high'])
+    expect((await seen()).item('2951-2')).toMatchObject({ status: 'corrected', value: 141 })
+  })
+
+  test('only a correction changes a final result: others wait for a person, old ones that waited too', async () => {
+    const { orderId, reports, seen } = await specimen('bmp')
+    const old = await reports(obx('MYSTERY', '4.0', 'F'))
+    expect(old).toMatchObject({ status: 'unmatched', reason: 'HL7V2_CODE_UNKNOWN' })
+    await reports(obx('K', '4.4', 'F'))
+    expect(await reports(obx('K', '4.5', 'F'))).toMatchObject({ status: 'unmatched', reason: 'LAB_RESULT_FINAL' })
+    expect(await reports(obx('K', '4.5', 'P'))).toMatchObject({ status: 'unmatched', reason: 'LAB_RESULT_FINAL' })
+    expect(await reports(obx('K', '', 'X'))).toMatchObject({ status: 'unmatched', reason: 'LAB_RESULT_FINAL' })
+    expect(await reports(obx('NA', '', 'W'))).toMatchObject({ status: 'unmatched', reason: 'LAB_RESULT_MISSING' })
+    expect(await reports(obx('NA', '140', 'F'), obx('NA', '141', 'F'))).toMatchObject({ status: 'unmatched', reason: 'LAB_RESULT_TWICE' })
+    await reports(obx('K', '4.6', 'C'))
+    const waiting = (await lab.call(listUnmatched, { limit: 200 })).messages.find(({ controlId }) => controlId === old.control)
+    await lab.call(resolveMessage, { id: waiting?.id ?? '', orderId, codes: [{ code: 'MYSTERY', loinc: '2823-3' }] })
+    await hospital.settle()
+    expect(await kept(old.control)).toMatchObject([{ status: 'unmatched', reason: 'LAB_RESULT_FINAL' }])
+    expect((await seen()).item('2823-3')?.value).toBe(4.6)
+  })
+
+  test('a value below what can be measured is flagged by its limit, in our units', async () => {
+    const { patientId, reports, seen } = await specimen('cbc')
+    await reports(obx('PLT', '<^5', 'F', { type: 'SN', unit: '10*9/L' }), obx('HGB', '<30', 'F', { type: 'ST', unit: 'g/L' }), obx('WBC', '<^100', 'F', { type: 'SN', unit: '10*9/L' }))
+    const { item } = await seen()
+    expect([item('777-3'), item('718-7'), item('6690-2')]).toMatchObject([{ text: '<5', flag: 'LL' }, { text: '<3', flag: 'LL' }, { text: '<100' }])
+    expect(item('6690-2')?.flag).toBeUndefined()
+    expect(await alertsAbout(patientId)).toEqual(['lab.critical critical-low'])
+  })
+
+  test('what the sender calls critical raises the alarm within our own limits, and in words', async () => {
+    const { patientId, reports, seen } = await specimen('cbc')
+    await reports(obx('HGB', '14', 'F', { flag: 'H' }), obx('WBC', '12', 'F', { flag: 'H~HH' }), obx('PLT', 'clumped', 'F', { type: 'ST', flag: 'AA' }))
+    const { item } = await seen()
+    expect([item('718-7')?.flag, item('6690-2')?.flag, item('777-3')?.flag]).toEqual(['N', 'HH', 'AA'])
+    expect(await alertsAbout(patientId)).toEqual(['lab.critical critical-said'])
+  })
+
+  test('notes on a result and on the whole are read with it', async () => {
+    const { reports, seen } = await specimen('cbc')
+    await reports('NTE|1||specimen slightly haemolysed', obx('HGB', '14', 'F'), 'NTE|1||seen twice', 'NTE|2||by two methods')
+    const { report, item } = await seen()
+    expect([report.comment, item('718-7')]).toMatchObject(['specimen slightly haemolysed', { value: 14, note: 'seen twice\nby two methods' }])
+  })
+
+  test('a specimen that gives no results closes the order and says why', async () => {
+    const { patientId, reports, seen } = await specimen('cbc')
+    expect(await reports(...['HGB', 'PLT'].map((test_) => obx(test_, 'clotted', 'X', { type: 'ST' })))).toMatchObject({ state: 'released' })
+    expect((await seen()).item('718-7')).toMatchObject({ status: 'unobtainable', note: 'clotted' })
+    expect(await alertsAbout(patientId)).toEqual(['lab.result result-available'])
+  })
+
+  test('results posted to the wrong patient are taken back, and the order waits for its own', async () => {
+    const { reports, seen } = await specimen('bmp')
+    await reports(obx('K', '7.1', 'F'))
+    expect(await reports(obx('K', '7.1', 'W'))).toMatchObject({ status: 'applied', state: 'received', callPending: false })
+    expect((await seen()).report.status).toBe('entered-in-error')
+    expect(await reports(obx('K', '4.2', 'F'))).toMatchObject({ state: 'released' })
+    expect((await seen()).item('2823-3')).toMatchObject({ status: 'corrected', value: 4.2 })
+  })
+
+  test('a laboratory that we ordered nothing from corrects its own result under its own number', async () => {
+    const { patientId, mrn } = await ordered('bmp')
+    const wire = new Wire()
+    const from = (control: string, value: string, status: string, panel = 'BMP') => oru(control, { pid: `${mrn}^^^CARESPINE`, accession: 'FILLER-77', panel, obx: [obx('K', value, status)] })
+    await wire.send(from('FILL-1', '4.4', 'F'))
+    await wire.send(from('FILL-2', '4.9', 'C'))
+    await wire.send(from('FILL-3', '4.1', 'F', 'CMP'))
+    await hospital.settle()
+    expect((await kept('FILL-')).map(({ status }) => status)).toEqual(['applied', 'applied', 'applied'])
+    const released = (await lab.call(getWorklist, { queue: 'released', limit: 200 })).rows.filter((row) => row.patientId === patientId)
+    expect(released.map(({ panel }) => panel).toSorted()).toEqual(['bmp', 'cmp'])
+    const { report } = await provider.call(getReport, { reportId: released.find(({ panel }) => panel === 'bmp')?.reportId ?? '' })
+    expect([report.status, report.items.find((item) => item.code === '2823-3')?.value]).toEqual(['corrected', 4.9])
+  })
+
+  test('several orders in one message stay apart, and one that the sender will not do is told', async () => {
+    const [one, two] = [await specimen('bmp'), await specimen('cbc')]
+    const group = (accession: string, panel: string, status: string) => `OBR|1||${accession}|${panel}^^L|||20260301101500+0000||||||||||||||||||${status}`
+    await new Wire().send([msh('ORU^R01', 'MANY-1'), 'PID|1', group(one.accession, 'BMP', 'F'), obx('K', '4.4', 'F'), group(two.accession, 'CBC', 'X')].join('\r'))
+    await new Wire().send([msh('ORU^R01', 'MANY-2'), 'PID|1', group(two.accession, 'CBC', 'I')].join('\r'))
+    await hospital.settle()
+    expect(await kept('MANY')).toMatchObject([{ status: 'unmatched', reason: 'HL7V2_ORDER_CANCELLED' }, { status: 'applied' }])
+    expect((await Promise.all([one, two].map(({ orderId }) => inLaboratory(orderId)))).map((work) => work?.state)).toEqual(['released', 'collected'])
+  })
+
+  test('nine hundred kilobytes of results in one message are applied', { timeout: 120_000 }, async () => {
+    const { accession, orderId } = await specimen('bmp')
+    const lines = Array.from({ length: 150 }, (_none, at) => `OBX|${at}|TX|2823-3^^LN||${`line ${at} `.padEnd(60, '.')}||||||F`)
+    const note = Array.from({ length: 600 }, (_none, at) => `ZZZ|${at}|${'z'.repeat(1450)}`)
+    const message = oru('HUGE-1', { accession, obx: [...lines, ...note] })
+    expect(message.length).toBeGreaterThan(850_000)
+    expect(code(await new Wire().send(message))).toBe('AA')
+    await hospital.settle()
+    expect(await kept('HUGE')).toMatchObject([{ status: 'applied' }])
+    expect((await inLaboratory(orderId))?.state).toBe('released')
   })
 })
 
