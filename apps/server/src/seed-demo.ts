@@ -160,7 +160,7 @@ async function doTodaysWork({ services }: RunningHospital, demo: DemoHospital): 
         const provider = demo.staff.find(({ email }) => email === step.providerEmail)?.practitioner
         const { encounterId } = await services.perform(
           startEncounter,
-          { patientId: step.patientId, class: step.class, reason: step.reason, start: before(step.minutesAgo), ...(provider ? { practitioners: [provider] } : {}) },
+          { patientId: step.patientId, class: step.class, reasonCode: step.reason, start: before(step.minutesAgo), ...(provider ? { practitioners: [provider] } : {}) },
           actor,
         )
         encounters.set(step.encounterRef, encounterId)

@@ -33,11 +33,16 @@ export const EncounterSummary = z.object({
   mrn: z.string().optional(),
   status: EncounterStatus,
   class: EncounterClass.or(z.string()),
+  sex: z.string().optional(),
+  birthDate: z.string().optional(),
   reason: z.string().optional(),
+  reasonArabic: z.string().optional(),
   start: z.string().optional(),
   end: z.string().optional(),
+  /** Who answers for it; without one, nobody does yet. */
+  practitionerId: z.string().optional(),
   practitioner: z.string().optional(),
-  branch: z.string().optional(),
+  practitionerArabic: z.string().optional(),
 })
 export type EncounterSummary = z.infer<typeof EncounterSummary>
 
@@ -49,6 +54,9 @@ export const startEncounter = action({
   input: z.object({
     patientId: z.string(),
     class: EncounterClass.default('AMB'),
+    /** Code of the catalogue of reasons. */
+    reasonCode: z.string().max(60).optional(),
+    /** In words, for what the catalogue lacks. */
     reason: z.string().trim().max(300).optional(),
     /** Practitioners responsible; default: the one who starts it, when a practitioner does. */
     practitioners: z.array(z.string()).max(10).optional(),
@@ -56,6 +64,24 @@ export const startEncounter = action({
     start: z.iso.datetime({ offset: true }).optional(),
   }),
   output: z.object({ encounterId: z.string() }),
+})
+
+export const listProviders = action({
+  kind: 'query',
+  name: 'encounters.providers',
+  allow: 'encounters.read',
+  summary: 'Who can be named to answer for a visit at this branch, by name.',
+  input: z.object({}),
+  output: z.object({ providers: z.array(z.object({ id: z.string(), name: z.string(), nameArabic: z.string().optional() })) }),
+})
+
+export const takeOverEncounter = action({
+  kind: 'command',
+  name: 'encounters.take-over',
+  allow: 'encounters.write',
+  summary: 'A provider answers from now on for a visit that nobody answers for.',
+  input: z.object({ encounterId: z.string() }),
+  output: z.object({ encounterId: z.string(), version: z.string() }),
 })
 
 export const completeEncounter = action({
@@ -101,7 +127,8 @@ export const listEncounters = action({
   summary: 'Open encounters of the branch, latest first; or all of one patient.',
   input: z.object({
     patientId: z.string().optional(),
-    mine: z.boolean().default(false),
+    /** `mine`: those the asker answers for; `unclaimed`: those that nobody answers for. */
+    whose: z.enum(['mine', 'unclaimed', 'all']).default('all'),
     status: z.enum(['open', 'all']).default('open'),
     limit: z.number().int().min(1).max(100).default(50),
     cursor: z.string().max(500).optional(),
@@ -121,6 +148,12 @@ export const getEncounter = action({
 const AboutEncounter = z.object({ patientId: z.string(), encounterId: z.string() })
 
 export const EncounterStarted = event('encounter.started', 1, 'A visit or admission began.', AboutEncounter)
+export const EncounterTakenOver = event(
+  'encounter.taken-over',
+  1,
+  'A provider took over a visit that nobody answered for.',
+  AboutEncounter.extend({ practitionerId: z.string() }),
+)
 export const EncounterCompleted = event('encounter.completed', 1, 'A visit or admission ended.', AboutEncounter)
 export const VitalsRecorded = event(
   'encounter.vitals.recorded',
@@ -131,6 +164,10 @@ export const VitalsRecorded = event(
 
 export const refusals = {
   ENCOUNTERS_CLOSED: { status: 409, message: 'This encounter has ended. Start a new one.' },
+  ENCOUNTERS_TAKEN: { status: 409, message: 'Somebody answers for this visit already. The details say who.' },
+  ENCOUNTERS_PROVIDER_NEEDED: { status: 403, message: 'Only a provider can answer for a visit.' },
+  ENCOUNTERS_PROVIDER_UNKNOWN: { status: 422, message: 'Nobody named so is a practitioner here. Correct `practitioners`.' },
+  ENCOUNTERS_REASON_UNKNOWN: { status: 422, message: 'The catalogue has no reason with this code. Correct `reasonCode`.' },
   ENCOUNTERS_VISIT_KNOWN: { status: 409, message: 'An encounter with this visit number exists.' },
   ENCOUNTERS_VITALS_EMPTY: { status: 422, message: 'No vital sign was given. Enter at least one.' },
   ENCOUNTERS_VITAL_IMPLAUSIBLE: {

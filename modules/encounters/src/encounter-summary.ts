@@ -1,20 +1,24 @@
 import type { Encounter, Stored } from '@carespine/fhir/resource'
+import { wordsOf } from '@carespine/pack-core/bilingual'
 import type { EncounterSummary } from './contract.ts'
 
-/** What lists show of an encounter; the patient's name is added where the list needs it. */
+/** What lists show of an encounter; names of people are added where the list needs them. */
 export function summaryOf(encounter: Stored<Encounter>): EncounterSummary {
   const { period, reasonCode, participant } = encounter
-  const reason = reasonCode?.[0]?.text ?? reasonCode?.[0]?.coding?.[0]?.display ?? encounter.type?.[0]?.text ?? encounter.type?.[0]?.coding?.[0]?.display
-  const practitioner = participant?.find(({ individual }) => individual)?.individual
+  const reason = [reasonCode?.[0], encounter.type?.[0]].map(wordsOf).find(({ name }) => name !== undefined)
+  const people = (participant ?? []).flatMap(({ individual }) => individual ?? [])
+  const practitioner = people.find(({ reference }) => reference?.startsWith('Practitioner/')) ?? people[0]
   return {
     id: encounter.id,
     version: encounter.meta.versionId,
     patientId: encounter.subject?.reference?.replace('Patient/', '') ?? '',
     status: encounter.status,
     class: encounter.class.code ?? '',
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason?.name === undefined ? {} : { reason: reason.name }),
+    ...(reason?.nameArabic === undefined ? {} : { reasonArabic: reason.nameArabic }),
     ...(period?.start === undefined ? {} : { start: period.start }),
     ...(period?.end === undefined ? {} : { end: period.end }),
-    ...(practitioner?.reference === undefined ? {} : { practitioner: practitioner.display ?? practitioner.reference.replace('Practitioner/', '') }),
+    ...(!practitioner?.reference?.startsWith('Practitioner/') ? {} : { practitionerId: practitioner.reference.replace('Practitioner/', '') }),
+    ...(practitioner?.display === undefined ? {} : { practitioner: practitioner.display }),
   }
 }

@@ -3,6 +3,7 @@ import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
 import type { Actor } from '@carespine/store/contract'
+import { conceptOfReason, visitReasonByCode } from '@carespine/pack-core/visit-reasons'
 import { EncounterStarted, startEncounter } from './contract.ts'
 
 const ACT_CODE = 'http://terminology.hl7.org/CodeSystem/v3-ActCode'
@@ -20,15 +21,26 @@ function draftEncounter(input: z.output<typeof startEncounter.input>, actor: Act
     ...(practitioners.length > 0
       ? { participant: practitioners.map((id) => ({ individual: { reference: `Practitioner/${id}` } })) }
       : {}),
-    ...(input.reason === undefined ? {} : { reasonCode: [{ text: input.reason }] }),
+    ...reasonOf(input),
     ...(input.visitNumber === undefined ? {} : { identifier: [input.visitNumber] }),
   }
+}
+
+function reasonOf({ reasonCode, reason }: z.output<typeof startEncounter.input>): Pick<Encounter, 'reasonCode'> {
+  if (reasonCode !== undefined) {
+    const known = visitReasonByCode(reasonCode) ?? refuse('ENCOUNTERS_REASON_UNKNOWN', { field: 'reasonCode' })
+    return { reasonCode: [conceptOfReason(known), ...(reason ? [{ text: reason }] : [])] }
+  }
+  return reason ? { reasonCode: [{ text: reason }] } : {}
 }
 
 export const startEncounterCommand = command(startEncounter, async (input, { tx, actor, now }) => {
   await tx.read('Patient', input.patientId)
   if (input.start !== undefined && Date.parse(input.start) > now.getTime() + 60_000) {
     refuse('ENCOUNTERS_TIME_FUTURE', { field: 'start' })
+  }
+  for (const practitioner of input.practitioners ?? []) {
+    if (!(await tx.find('Practitioner', practitioner))) refuse('ENCOUNTERS_PROVIDER_UNKNOWN', { field: 'practitioners' })
   }
   if (input.visitNumber) {
     const { system, value } = input.visitNumber

@@ -95,6 +95,13 @@ export const usersWho = question({
   output: z.object({ userIds: z.array(z.string()) }),
 })
 
+/** Practitioners who have a role at a branch. */
+export const practitionersWith = question({
+  name: 'identity.practitioners-with',
+  input: z.object({ role: Portal, branch: z.string() }),
+  output: z.object({ practitioners: z.array(z.string()) }),
+})
+
 export const refusals = {
   IDENTITY_WRONG_PASSWORD: { status: 401, message: 'E-mail or password is wrong.' },
   IDENTITY_WAIT: { status: 429, message: 'Too many wrong passwords. Wait as long as the details say, then try again.' },

@@ -1,6 +1,6 @@
 import { answer, command, query } from '@carespine/kit/module'
 import { addUser, listAccounts, listBranches } from './accounts.ts'
-import { branches, createUser, disableUser, listUsers, usersWho } from './contract.ts'
+import { branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
 
 export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
   users: (await listAccounts(view)).map(({ id, email, display, roles, branch, active }) => ({ id, email, display, roles, branch, active })),
@@ -25,6 +25,14 @@ export const usersWhoAnswer = answer(usersWho, async ({ practitioners, role }, {
     [practitioners, role?.name ?? null, role?.branch ?? null],
   )
   return { userIds: rows.map(({ id }) => id) }
+})
+
+export const practitionersWithAnswer = answer(practitionersWith, async ({ role, branch }, { view }) => {
+  const rows = await view.sql<{ practitioner: string }>(
+    'select distinct practitioner from identity.user_account where active and practitioner is not null and $1 = any (roles) and $2::uuid = any (branches)',
+    [role, branch],
+  )
+  return { practitioners: rows.map(({ practitioner }) => practitioner) }
 })
 
 export const branchesAnswer = answer(branches, async (_input, { view }) => ({ branches: await listBranches(view) }))

@@ -1,4 +1,4 @@
-import type { CodeableConcept, Coding, Extension } from '@carespine/fhir/resource'
+import type { CodeableConcept, Coding } from '@carespine/fhir/resource'
 
 export const LOINC = 'http://loinc.org'
 const SNOMED = 'http://snomed.info/sct'
@@ -11,33 +11,6 @@ const HL7 = 'http://terminology.hl7.org/CodeSystem'
 export const MRN_SYSTEM = 'https://carespine.example/fhir/sid/mrn'
 export const ORDER_SYSTEM = 'https://carespine.example/fhir/sid/order'
 export const ACCESSION_SYSTEM = 'https://carespine.example/fhir/sid/accession'
-
-export interface Bilingual {
-  en: string
-  ar: string
-}
-
-/** A concept whose text carries the Arabic words in the R4 translation extension. */
-export type Translated = CodeableConcept & { _text?: { extension: Extension[] } }
-
-export function translation(arabic: string): { extension: Extension[] } {
-  return {
-    extension: [
-      {
-        url: 'http://hl7.org/fhir/StructureDefinition/translation',
-        extension: [
-          { url: 'lang', valueCode: 'ar' },
-          { url: 'content', valueString: arabic },
-        ],
-      },
-    ],
-  }
-}
-
-/** A concept that people read in either language and machines by its codings. */
-export function concept(words: Bilingual, coding: readonly Coding[] = []): Translated {
-  return { ...(coding.length > 0 ? { coding: [...coding] } : {}), text: words.en, _text: translation(words.ar) }
-}
 
 export function snomed(code: string, display: string): Coding {
   return { system: SNOMED, code, display }

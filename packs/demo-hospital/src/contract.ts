@@ -87,10 +87,11 @@ export type DemoStep =
       kind: 'start-encounter'
       encounterRef: string
       patientId: string
-      providerEmail: string
+      /** Who answers for the visit; nobody yet without one. */
+      providerEmail?: string
       class: 'AMB' | 'EMER' | 'IMP'
+      /** Code of the catalogue of reasons. */
       reason: string
-      reasonAr: string
       minutesAgo: number
     })
   | (StepBy & { kind: 'record-vitals'; encounterRef: string; vitals: DemoVitals; minutesAgo: number })

@@ -1,5 +1,6 @@
 import type { Location, Organization, Practitioner, PractitionerRole } from '@carespine/fhir/resource'
-import { type Bilingual, hl7, hl7Coding, translation } from './coding.ts'
+import { type Bilingual, translation } from '@carespine/pack-core/bilingual'
+import { hl7, hl7Coding } from './coding.ts'
 import type { DemoBranch, DemoEntry, DemoRole, DemoUser } from './contract.ts'
 import { diceOf, uuidOf } from './dice.ts'
 import { humanNames, type Person, personOf, type Sex, shortName } from './people.ts'

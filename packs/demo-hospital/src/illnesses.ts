@@ -1,4 +1,4 @@
-import type { Bilingual } from './coding.ts'
+import type { Bilingual } from '@carespine/pack-core/bilingual'
 import type { Specialty } from './house.ts'
 import type { MedicineName } from './medicines.ts'
 import type { Sex } from './people.ts'

@@ -1,4 +1,4 @@
-import type { Bilingual } from './coding.ts'
+import type { Bilingual } from '@carespine/pack-core/bilingual'
 
 /** Kinds of medicine that an allergy or a state of the patient rules out. */
 type MedicineGroup =

@@ -1,5 +1,5 @@
 import { type Panel as PanelContent, panelByCode, type ReferenceRange } from '@carespine/pack-core/panels'
-import type { Bilingual } from './coding.ts'
+import type { Bilingual } from '@carespine/pack-core/bilingual'
 import type { Sex } from './people.ts'
 
 interface Limits {

@@ -1,7 +1,9 @@
+import { concept, translation } from '@carespine/pack-core/bilingual'
 import { flagOf } from '@carespine/pack-core/flag'
+import { conceptOfReason } from '@carespine/pack-core/visit-reasons'
 import type { AllergyIntolerance, Condition, DiagnosticReport, Encounter, MedicationRequest, Observation, Patient } from '@carespine/fhir/resource'
 import { bloodOf, withDerived } from './blood.ts'
-import { ATC, concept, hl7, hl7Coding, ICD10, LOINC, MRN_SYSTEM, snomed, translation, UCUM } from './coding.ts'
+import { ATC, hl7, hl7Coding, ICD10, LOINC, MRN_SYSTEM, snomed, UCUM } from './coding.ts'
 import type { DemoEntry, DemoPatientRecord, DemoVitals } from './contract.ts'
 import { dateOf, instantOf } from './days.ts'
 import { diceOf, uuidOf } from './dice.ts'
@@ -9,6 +11,7 @@ import { type House, locationId, type Place, providerOf, userOf } from './house.
 import type { Illness } from './illnesses.ts'
 import { type Allergen, type Medicine, MEDICINES, type MedicineName } from './medicines.ts'
 import { PANELS, type Panel } from './panels.ts'
+import { reasonOf } from './reasons.ts'
 import { addressOf, humanNames, phoneOf, shortName } from './people.ts'
 import { type Sketch, suitable } from './person-sketch.ts'
 import { type Visit, visitsOf } from './visits.ts'
@@ -185,7 +188,7 @@ function visitEntries(about: About, visit: Visit, order: number): DemoEntry[] {
     practitioner: { reference: `Practitioner/${provider.practitioner ?? ''}`, display: provider.displayName },
     at: (minutes) => instantOf(visit.day, visit.minute + minutes),
   }
-  const reason = visit.passing?.name ?? visit.about?.illness.name ?? { en: 'Check-up', ar: 'فحص دوري' }
+  const illness = visit.passing?.name ?? visit.about?.illness.name
   const encounter: Encounter & { id: string } = {
     resourceType: 'Encounter',
     id,
@@ -194,7 +197,7 @@ function visitEntries(about: About, visit: Visit, order: number): DemoEntry[] {
     subject: about.subject,
     participant: [{ individual: seen.practitioner }],
     period: { start: seen.at(0), end: seen.at(visit.minutes) },
-    reasonCode: [concept(reason)],
+    reasonCode: [illness ? concept(illness) : conceptOfReason(reasonOf('check-up'))],
     location: [{ location: { reference: `Location/${locationId(seed, branch, placeOf(visit))}` } }],
     serviceProvider: { reference: `Organization/${branch.id}` },
   }

@@ -1,5 +1,5 @@
 import type { Address, HumanName } from '@carespine/fhir/resource'
-import type { Bilingual } from './coding.ts'
+import type { Bilingual } from '@carespine/pack-core/bilingual'
 import type { Dice } from './dice.ts'
 
 export type Sex = 'female' | 'male'

@@ -7,6 +7,7 @@ import { type House, locationId, providerOf, type Specialty, userOf } from './ho
 import { PANELS } from './panels.ts'
 import { shortName } from './people.ts'
 import type { Sketch } from './person-sketch.ts'
+import { reasonOf } from './reasons.ts'
 import { vitalsOf } from './vitals.ts'
 
 /** How far the laboratory has come with an order. */
@@ -15,7 +16,10 @@ type Reached = 'ordered' | 'collected' | 'received' | 'entered' | 'released' | '
 interface Case {
   class: 'AMB' | 'EMER' | 'IMP'
   specialty: Specialty
-  reason: { en: string; ar: string }
+  /** Code of the catalogue of reasons. */
+  reason: string
+  /** The desk let them in, and nobody answers for them yet. */
+  unclaimed?: true
   panel?: DemoPanel
   priority?: 'routine' | 'urgent' | 'stat'
   reached?: Reached
@@ -23,32 +27,26 @@ interface Case {
   values?: Readonly<Record<string, number>>
 }
 
-const FATIGUE = { en: 'Fatigue and breathlessness', ar: 'إرهاق وضيق تنفس' }
-const FOLLOW_UP = { en: 'Follow-up', ar: 'متابعة' }
-const CHEST = { en: 'Chest pain', ar: 'ألم في الصدر' }
-const FEVER = { en: 'Fever', ar: 'حمى' }
-const BELLY = { en: 'Abdominal pain', ar: 'ألم في البطن' }
-const WEAK = { en: 'Muscle weakness', ar: 'ضعف عضلي' }
-const BEFORE_SURGERY = { en: 'Before surgery', ar: 'قبل الجراحة' }
-
-/** Every queue of the day has something in it; two critical values, of which one has been called. */
+/** Every queue of the day has something in it; two critical values, of which one has been called; two who wait for a doctor. */
 const CASES: readonly Case[] = [
-  { class: 'AMB', specialty: 'medicine', reason: FATIGUE, panel: 'cbc', priority: 'urgent', reached: 'released', values: { '718-7': 6.4, '786-4': 29.8, '787-2': 66 } },
-  { class: 'EMER', specialty: 'emergency', reason: WEAK, panel: 'bmp', priority: 'stat', reached: 'called', values: { '2823-3': 6.8, '2160-0': 3.1 } },
-  { class: 'AMB', specialty: 'medicine', reason: FOLLOW_UP, panel: 'cmp', reached: 'released' },
-  { class: 'EMER', specialty: 'emergency', reason: CHEST, panel: 'bmp', priority: 'stat', reached: 'entered' },
-  { class: 'AMB', specialty: 'general', reason: BEFORE_SURGERY, panel: 'cbc', reached: 'entered' },
-  { class: 'IMP', specialty: 'medicine', reason: FEVER, panel: 'cbc', priority: 'urgent', reached: 'received' },
-  { class: 'AMB', specialty: 'medicine', reason: FOLLOW_UP, panel: 'cmp', reached: 'received' },
-  { class: 'EMER', specialty: 'emergency', reason: BELLY, panel: 'cmp', priority: 'stat', reached: 'received' },
-  { class: 'AMB', specialty: 'women', reason: FOLLOW_UP, panel: 'cbc', reached: 'collected' },
-  { class: 'AMB', specialty: 'general', reason: FOLLOW_UP, panel: 'bmp', reached: 'collected' },
-  { class: 'EMER', specialty: 'emergency', reason: FEVER, panel: 'cbc', priority: 'stat', reached: 'ordered' },
-  { class: 'AMB', specialty: 'medicine', reason: FATIGUE, panel: 'cbc', priority: 'urgent', reached: 'ordered' },
-  { class: 'AMB', specialty: 'medicine', reason: FOLLOW_UP, panel: 'bmp', reached: 'ordered' },
-  { class: 'IMP', specialty: 'women', reason: FOLLOW_UP, panel: 'cbc', reached: 'ordered' },
-  { class: 'AMB', specialty: 'medicine', reason: FOLLOW_UP },
-  { class: 'AMB', specialty: 'general', reason: FEVER },
+  { class: 'AMB', specialty: 'medicine', reason: 'fatigue', panel: 'cbc', priority: 'urgent', reached: 'released', values: { '718-7': 6.4, '786-4': 29.8, '787-2': 66 } },
+  { class: 'EMER', specialty: 'emergency', reason: 'weakness', panel: 'bmp', priority: 'stat', reached: 'called', values: { '2823-3': 6.8, '2160-0': 3.1 } },
+  { class: 'AMB', specialty: 'medicine', reason: 'follow-up', panel: 'cmp', reached: 'released' },
+  { class: 'EMER', specialty: 'emergency', reason: 'chest-pain', panel: 'bmp', priority: 'stat', reached: 'entered' },
+  { class: 'AMB', specialty: 'general', reason: 'before-surgery', panel: 'cbc', reached: 'entered' },
+  { class: 'IMP', specialty: 'medicine', reason: 'fever', panel: 'cbc', priority: 'urgent', reached: 'received' },
+  { class: 'AMB', specialty: 'medicine', reason: 'follow-up', panel: 'cmp', reached: 'received' },
+  { class: 'EMER', specialty: 'emergency', reason: 'abdominal-pain', panel: 'cmp', priority: 'stat', reached: 'received' },
+  { class: 'AMB', specialty: 'women', reason: 'follow-up', panel: 'cbc', reached: 'collected' },
+  { class: 'AMB', specialty: 'general', reason: 'follow-up', panel: 'bmp', reached: 'collected' },
+  { class: 'EMER', specialty: 'emergency', reason: 'fever', panel: 'cbc', priority: 'stat', reached: 'ordered' },
+  { class: 'AMB', specialty: 'medicine', reason: 'fatigue', panel: 'cbc', priority: 'urgent', reached: 'ordered' },
+  { class: 'AMB', specialty: 'medicine', reason: 'follow-up', panel: 'bmp', reached: 'ordered' },
+  { class: 'IMP', specialty: 'women', reason: 'follow-up', panel: 'cbc', reached: 'ordered' },
+  { class: 'AMB', specialty: 'medicine', reason: 'follow-up' },
+  { class: 'AMB', specialty: 'general', reason: 'fever' },
+  { class: 'AMB', specialty: 'general', reason: 'sore-throat', unclaimed: true },
+  { class: 'EMER', specialty: 'emergency', reason: 'injury', unclaimed: true },
 ]
 
 const ORDER: readonly Reached[] = ['ordered', 'collected', 'received', 'entered', 'released', 'called']
@@ -84,9 +82,12 @@ function caseSteps({ seed, house, branch, sketch, today }: Where, one: Case, at:
   const ref = `${branch.code}/${at}`
   const minutesAgo = 170 - at * 8
   const { reason } = one
-  const fever = reason === FEVER
+  const fever = reason === 'fever'
+  const start = { encounterRef: ref, patientId: sketch.id, class: one.class, reason, minutesAgo }
   const steps: DemoStep[] = [
-    { ...by(provider), kind: 'start-encounter', encounterRef: ref, patientId: sketch.id, providerEmail: provider, class: one.class, reason: reason.en, reasonAr: reason.ar, minutesAgo },
+    one.unclaimed
+      ? { ...by(userOf(house, branch.id, 'hub').email), kind: 'start-encounter', ...start }
+      : { ...by(provider), kind: 'start-encounter', providerEmail: provider, ...start },
     { ...by(nurse), kind: 'record-vitals', encounterRef: ref, vitals: vitalsOf(seed, sketch, { day: today, today, fever }), minutesAgo: minutesAgo - 5 },
   ]
   if (!one.panel || !one.reached) return steps
@@ -117,7 +118,7 @@ function bookings(seed: string, house: House, branch: DemoBranch, sketches: read
       resourceType: 'Appointment',
       id: uuidOf(seed, `appointment/${branch.code}/${today}/${at}`),
       status: 'booked',
-      description: dice.chance(0.7) ? FOLLOW_UP.en : 'New patient',
+      description: reasonOf(dice.chance(0.7) ? 'follow-up' : 'new-patient').name,
       start: instantOf(today, start),
       end: instantOf(today, start + 20),
       minutesDuration: 20,

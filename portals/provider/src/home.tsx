@@ -10,7 +10,7 @@ import { useTranslation } from 'react-i18next'
 export function ProviderHome() {
   const { t } = useTranslation()
   const [whose, setWhose] = useState('mine')
-  const { data, error, refetch } = useAction(listEncounters, { mine: whose === 'mine', status: 'open', limit: 100 })
+  const { data, error, refetch } = useAction(listEncounters, { whose: whose === 'mine' ? 'mine' : 'all', status: 'open', limit: 100 })
   const encounters = data?.encounters ?? []
   return (
     <Page

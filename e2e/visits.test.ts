@@ -1,0 +1,101 @@
+import { getEncounter, listEncounters, listProviders, startEncounter, takeOverEncounter } from '@carespine/encounters/contract'
+import { registerPatient } from '@carespine/registration/contract'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type SignedInUser, startTestHospital, type TestHospital } from './test-hospital.ts'
+
+let hospital: TestHospital
+let desk: SignedInUser
+let provider: SignedInUser
+
+beforeAll(async () => {
+  hospital = await startTestHospital()
+  desk = await hospital.signIn('hub')
+  provider = await hospital.signIn('provider')
+}, 60_000)
+afterAll(async () => {
+  await hospital?.close()
+})
+
+let born = 1
+/** Somebody whom nobody resembles. */
+async function newPatient(): Promise<string> {
+  born += 1
+  const name = { given: `Visitor${'abcdefghij'[born % 10]}`, family: `Of day ${born}` }
+  return (await desk.call(registerPatient, { name, sex: 'female', birthDate: `19${50 + born}-03-02` })).patientId
+}
+
+async function visit(encounterId: string) {
+  return (await provider.call(getEncounter, { encounterId })).encounter
+}
+
+describe('who answers for a visit', () => {
+  test('one that the desk starts waits on the list of unclaimed ones until a provider takes it over', async () => {
+    const { encounterId } = await desk.call(startEncounter, { patientId: await newPatient() })
+    expect((await visit(encounterId))?.practitionerId).toBeUndefined()
+    const ids = async (whose: 'mine' | 'unclaimed') => (await provider.call(listEncounters, { whose })).encounters.map(({ id }) => id)
+    expect(await ids('unclaimed')).toContain(encounterId)
+    expect(await ids('mine')).not.toContain(encounterId)
+
+    await provider.call(takeOverEncounter, { encounterId })
+    expect(await ids('unclaimed')).not.toContain(encounterId)
+    expect(await ids('mine')).toContain(encounterId)
+    expect(await visit(encounterId)).toMatchObject({ practitionerId: 'provider-main', practitioner: 'provider main' })
+  })
+
+  test('one that somebody answers for is not taken over by another; taking it twice changes nothing', async () => {
+    const { encounterId } = await desk.call(startEncounter, { patientId: await newPatient(), practitioners: ['nurse-main'] })
+    await expect(provider.call(takeOverEncounter, { encounterId })).rejects.toMatchObject({ message: 'ENCOUNTERS_TAKEN', status: 409 })
+    const own = await desk.call(startEncounter, { patientId: await newPatient() })
+    const answers = await Promise.all([1, 2, 3].map(() => provider.call(takeOverEncounter, { encounterId: own.encounterId })))
+    expect(new Set(answers.map(({ version }) => version)).size).toBe(1)
+    expect((await visit(own.encounterId))?.practitionerId).toBe('provider-main')
+  })
+
+  test('a clerk or a nurse cannot take one over', async () => {
+    const { encounterId } = await desk.call(startEncounter, { patientId: await newPatient() })
+    for (const role of ['hub', 'nurse']) {
+      const user = await hospital.signIn(role)
+      await expect(user.call(takeOverEncounter, { encounterId })).rejects.toMatchObject({ message: 'ENCOUNTERS_PROVIDER_NEEDED', status: 403 })
+    }
+  })
+
+  test('the desk is offered the providers of its own branch, and names one', async () => {
+    const { providers } = await desk.call(listProviders, {})
+    expect(providers).toEqual([{ id: 'provider-main', name: 'provider main' }])
+    const { encounterId } = await desk.call(startEncounter, { patientId: await newPatient(), practitioners: [providers[0]?.id ?? ''] })
+    expect((await visit(encounterId))?.practitioner).toBe('provider main')
+    await expect(desk.call(startEncounter, { patientId: await newPatient(), practitioners: ['nobody'] })).rejects.toMatchObject({ message: 'ENCOUNTERS_PROVIDER_UNKNOWN' })
+  })
+})
+
+describe('why somebody comes', () => {
+  test('a reason of the catalogue is on record in both languages', async () => {
+    const { encounterId } = await desk.call(startEncounter, { patientId: await newPatient(), reasonCode: 'chest-pain', reason: 'since last night' })
+    expect(await visit(encounterId)).toMatchObject({ reason: 'Chest pain', reasonArabic: 'ألم في الصدر' })
+  })
+
+  test('one that the catalogue lacks is kept as it was written, and a code that it lacks is refused', async () => {
+    const patientId = await newPatient()
+    const { encounterId } = await desk.call(startEncounter, { patientId, reason: 'Swallowed a coin' })
+    const found = await visit(encounterId)
+    expect(found?.reason).toBe('Swallowed a coin')
+    expect(found?.reasonArabic).toBeUndefined()
+    await expect(desk.call(startEncounter, { patientId, reasonCode: 'coin' })).rejects.toMatchObject({ message: 'ENCOUNTERS_REASON_UNKNOWN' })
+  })
+})
+
+test('the list of open visits comes in pages, each visit once, latest first', async () => {
+  for (let i = 0; i < 5; i += 1) await desk.call(startEncounter, { patientId: await newPatient() })
+  const seen: string[] = []
+  const starts: string[] = []
+  let cursor: string | undefined
+  do {
+    const page: { encounters: { id: string; start?: string | undefined }[]; next?: string | undefined } = await desk.call(listEncounters, { limit: 3, ...(cursor ? { cursor } : {}) })
+    seen.push(...page.encounters.map(({ id }) => id))
+    starts.push(...page.encounters.map(({ start }) => start ?? ''))
+    cursor = page.next
+  } while (cursor !== undefined)
+  expect(seen.length).toBeGreaterThan(5)
+  expect(new Set(seen).size).toBe(seen.length)
+  expect(starts).toEqual([...starts].sort().reverse())
+})
