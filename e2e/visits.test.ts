@@ -16,12 +16,14 @@ afterAll(async () => {
   await hospital?.close()
 })
 
-let born = 1
+const families = ['Haddad', 'Qabbani', 'Mansour', 'Zahrani', 'Otaibi', 'Shammari', 'Bakri', 'Darwish', 'Najjar', 'Ghamdi', 'Rashidi', 'Yami', 'Thaqafi', 'Khalidi', 'Subaie', 'Malki']
+let registered = 0
 /** Somebody whom nobody resembles. */
 async function newPatient(): Promise<string> {
-  born += 1
-  const name = { given: `Visitor${'abcdefghij'[born % 10]}`, family: `Of day ${born}` }
-  return (await desk.call(registerPatient, { name, sex: 'female', birthDate: `19${50 + born}-03-02` })).patientId
+  const family = families[registered] ?? `Family${registered}`
+  registered += 1
+  const birthDate = `${1940 + registered * 3}-${String(1 + (registered % 12)).padStart(2, '0')}-${String(3 + registered).padStart(2, '0')}`
+  return (await desk.call(registerPatient, { name: { given: `${family.slice(0, 3)}a`, family }, sex: 'female', birthDate })).patientId
 }
 
 async function visit(encounterId: string) {
