@@ -14,9 +14,9 @@ interface RawJson {
 
 type Reviver = (this: Holder, key: string, value: unknown, context?: { source?: string }) => unknown
 
-// A last zero after the point, an exponent, minus zero, or more digits than a double holds. Something in a text may look
-// the same, which costs time and does no harm.
-const UNUSUAL = /[\s:,[]-?\d+(?:\.\d*0(?=[\s,}\]])|(?:\.\d+)?[eE]|\.\d{14}|\d{15})|[\s:,[]-0(?=[\s,}\]])/
+// A last zero after the point, an exponent, minus zero, or more digits than a double holds, where a number may stand:
+// after a name or in an array. Something in a text may look the same, which costs time and does no harm.
+const UNUSUAL = /(?:"\s*:|[[,])\s*-?(?:\d+(?:\.\d*0(?=[\s,}\]])|(?:\.\d+)?[eE]|\.\d{14}|\d{15})|(?<=-)0(?=[\s,}\]]))/
 
 const keepDigits: Reviver = function (key, value, context) {
   if (typeof value === 'number') {
