@@ -35,13 +35,17 @@ export function isHashedDate(code: string): boolean {
   return HASHED_DATES.has(code)
 }
 
-function columnOf(code: string): string {
-  return code.replace(/^_/, '').replaceAll('-', '_')
-}
+const columnNames = new Map<string, { low: string; high: string }>()
 
 /** Column names of a parameter's lower and upper end. */
 export function columnsOf({ code }: Pick<SearchParameterDefinition, 'code'>): { low: string; high: string } {
-  return { low: `${columnOf(code)}_lo`, high: `${columnOf(code)}_hi` }
+  let names = columnNames.get(code)
+  if (!names) {
+    const column = code.replace(/^_/, '').replaceAll('-', '_')
+    names = { low: `${column}_lo`, high: `${column}_hi` }
+    columnNames.set(code, names)
+  }
+  return names
 }
 
 /**

@@ -1,7 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { LRUCache } from 'lru-cache'
 import { refuse } from './refusal.ts'
 
 // A sealed value: format (1 byte), version of the branch's data key (2), nonce (12), ciphertext, tag (16).
@@ -90,7 +89,10 @@ export class Keyring {
   readonly #digest: (fact: string) => Buffer
   /** By branch; the version is the place. There is no version 0. */
   readonly #keys = new Map<string, KeyObject[]>()
-  readonly #hashes = new LRUCache<string, string>({ max: 50_000 })
+  // Two generations: most index entries are of one resource alone and never come again, and keeping an order of use for
+  // them took longer than the hashes it saved.
+  #hashes = new Map<string, string>()
+  #olderHashes = new Map<string, string>()
   /** Keys that were looked for in the database and are not there. */
   readonly #sought = new Set<string>()
 
@@ -185,11 +187,18 @@ export class Keyring {
   hash(fact: string): string {
     const known = this.#hashes.get(fact)
     if (known !== undefined) return known
-    const hashed = this.#digest(fact).readBigInt64BE(0).toString()
+    const hashed = this.#olderHashes.get(fact) ?? this.#digest(fact).readBigInt64BE(0).toString()
+    if (this.#hashes.size >= HASHES_KEPT) {
+      this.#olderHashes = this.#hashes
+      this.#hashes = new Map()
+    }
     this.#hashes.set(fact, hashed)
     return hashed
   }
 }
+
+/** Index entries of one generation whose hashes are kept. */
+const HASHES_KEPT = 20_000
 
 const BLOCK = 64
 
