@@ -49,6 +49,8 @@ export interface Plan {
   events: PlannedEvent[]
   audits: AuditEntry[]
   answers: PlannedAnswer[]
+  /** What was claimed, and the tick that it moves to. */
+  claims: { key: string; tick: number }[]
   /** Patients touched, as `patient/branch`: when, and with which resource types. */
   clocks: Map<string, { at: string; types: Set<string> }>
 }
@@ -61,6 +63,7 @@ export function emptyPlan(): Plan {
     events: [],
     audits: [],
     answers: [],
+    claims: [],
     clocks: new Map(),
   }
 }
@@ -80,6 +83,7 @@ export function signatureOf(plan: Plan): string {
     [...plan.unchanged.keys()].sort().join(),
     plan.events.length > 0,
     plan.answers.length > 0,
+    plan.claims.length > 0,
     plan.clocks.size > 0,
   ].join(';')
 }
@@ -104,6 +108,8 @@ export function merge(plans: readonly Plan[]): Plan {
     merged.events.push(...plan.events)
     merged.audits.push(...plan.audits)
     merged.answers.push(...plan.answers)
+    // The same thing claimed twice is an error of the statement, after which each plan is stored for itself.
+    merged.claims.push(...plan.claims)
     for (const [key, { at, types }] of plan.clocks) moveClock(merged, key, at, types)
   }
   return merged
@@ -196,6 +202,15 @@ function commitText(plan: Plan): string {
       `store.expect_rows(${parameter('bigint')}, (select count(*) from same_${lower}), 'RECORD_MOVED_ON')`,
     )
   }
+  if (plan.claims.length > 0) {
+    // A tick that somebody else has moved stays where it is, and is missed in the count.
+    parts.push(
+      `claims as (insert into store.claim (key, tick) select k.key, k.tick from unnest(${parameter('int8[]')}, ` +
+        `${parameter('int[]')}) as k(key, tick) order by 1 on conflict (key) do update set tick = excluded.tick, at = now() ` +
+        `where claim.tick = excluded.tick - 1 returning 1)`,
+    )
+    checks.push(`store.expect_rows(${parameter('bigint')}, (select count(*) from claims), 'RECORD_MOVED_ON')`)
+  }
   if (plan.clocks.size > 0) {
     // Ordered, so that two units of work about the same patients wait for each other instead of deadlocking.
     parts.push(
@@ -272,6 +287,9 @@ function commitValues(plan: Plan): unknown[] {
       plainArray(keys.map((key) => versions.get(key))),
       keys.length,
     )
+  }
+  if (plan.claims.length > 0) {
+    values.push(plainArray(plan.claims.map(({ key }) => key)), plainArray(plan.claims.map(({ tick }) => tick)), plan.claims.length)
   }
   if (plan.clocks.size > 0) {
     const keys = [...plan.clocks.keys()]

@@ -123,6 +123,13 @@ export interface Transaction extends ReadView {
   write<R extends Resource>(resource: R, options?: WriteOptions): Stored<R>
   /** Deletes the version that was read; its history stays. */
   remove(resource: Stored<Resource>): void
+  /**
+   * Before looking for things whose absence decides: names them, such as `Patient?identifier=…`. Of the units of work
+   * that named the same thing and claimed it, one commits; the others run again, and find what it made.
+   */
+  watch(things: readonly string[]): Promise<void>
+  /** Claims a thing that was watched and not found, so that nobody else makes it at the same time. */
+  claim(thing: string): void
   /** Puts an event into the outbox with this unit of work. */
   emit<D>(event: EventType<D>, data: D, about: EventAbout): void
   /** Tells browsers, after the commit, that something changed. Names and ids only: no clinical content. */

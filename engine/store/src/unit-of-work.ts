@@ -58,6 +58,9 @@ export class UnitOfWork implements Transaction {
   readonly #peeked = new Map<string, Known>()
   readonly #pending = new Map<string, Pending>()
   readonly #envelopes: { envelope: Omit<EventEnvelope, 'sequence'>; patient: string | null }[] = []
+  /** Claims as they stood before this unit looked for what they are about, by key. */
+  readonly #watched = new Map<string, number>()
+  readonly #claimed = new Set<string>()
   #opening: Promise<Session> | undefined
   readonly #reads: AuditEntry[] = []
   readonly #notes: AuditEntry[] = []
@@ -264,6 +267,31 @@ export class UnitOfWork implements Transaction {
       refuse('RECORD_GOVERNED', { resourceType: resource.resourceType, instead: rule.instead })
     }
     return rule.module
+  }
+
+  async watch(things: readonly string[]): Promise<void> {
+    const keys = [...new Set(things.map((thing) => this.#claimKey(thing)))].filter((key) => !this.#watched.has(key))
+    if (keys.length === 0) return
+    const session = this.#opening && (await this.#opening)
+    const statement = { name: 'claims', text: 'select key::text, tick from store.claim where key = any ($1::int8[])', values: [keys] }
+    const rows = session
+      ? await session.query<{ key: string; tick: number }>(statement)
+      : await this.#store.database.query<{ key: string; tick: number }>(this.scope, statement, { retry: 'reads' })
+    for (const key of keys) this.#watched.set(key, 0)
+    for (const { key, tick } of rows) this.#watched.set(key, tick)
+  }
+
+  claim(thing: string): void {
+    const key = this.#claimKey(thing)
+    const tick = this.#watched.get(key)
+    if (tick === undefined) throw new Error('What is claimed must be watched before it is looked for')
+    if (this.#claimed.has(key)) return
+    this.#claimed.add(key)
+    this.plan.claims.push({ key, tick: tick + 1 })
+  }
+
+  #claimKey(thing: string): string {
+    return this.#store.keyring.hash(`claim:${thing}`)
   }
 
   emit<D>(type: EventType<D>, data: D, about: EventAbout): void {
