@@ -17,10 +17,25 @@ const MOST_ON_PAGE = 1000
 
 /** Types that support a patient's record: who, where and with what. What they belong to is sent along. */
 const SUPPORTING: readonly ResourceType[] = ['Practitioner', 'PractitionerRole', 'Organization', 'Location', 'HealthcareService', 'Medication', 'Device', 'Substance']
-const supports = (also: readonly ResourceType[]): RegExp => new RegExp(`"reference":"(${[...SUPPORTING, ...also].join('|')})/([A-Za-z0-9\\-.]{1,64})["/]`, 'g')
-const ofPatient = supports([])
+const REFERENCE = new RegExp(`"reference":"((?:Patient|${SUPPORTING.join('|')})/[A-Za-z0-9\\-.]{1,64})["/]`, 'g')
+
+// The store keeps bodies that were opened lately, and a body never changes: looking through the 500 of a long record once
+// more each time was a sixth of the processor time of its answer.
+const looked = new WeakMap<Buffer, readonly string[]>()
+const none: readonly string[] = []
+
+function referencesIn(body: Buffer): readonly string[] {
+  let found = looked.get(body)
+  if (!found) {
+    found = [...body.toString('latin1').matchAll(REFERENCE)].flatMap(([, reference = '']) => reference)
+    looked.set(body, found.length > 0 ? found : none)
+  }
+  return found
+}
+
+const ofPatient: ReadonlySet<string> = new Set(SUPPORTING)
 // An encounter's record is read together with whose it is.
-const ofEncounter = supports(['Patient'])
+const ofEncounter: ReadonlySet<string> = new Set([...SUPPORTING, 'Patient'])
 
 function fault(diagnostics: string): never {
   return refuse('FHIR_OPERATION_INPUT_INVALID', { issues: [{ severity: 'error', code: 'value', diagnostics }] })
@@ -53,17 +68,17 @@ function readPlace(cursor: string | undefined): CompartmentPlace | undefined {
 const writePlace = ({ type, row }: Found): string => Buffer.from(JSON.stringify([type, row.id, row.branch])).toString('base64url')
 
 /** What resources belong to or were done with, as far as the caller may read it. */
-async function supporting({ services, caller, input }: Asked, bodies: readonly Buffer[], references: RegExp, known: ReadonlySet<string>): Promise<Found[]> {
+async function supporting({ services, caller, input }: Asked, bodies: readonly Buffer[], types: ReadonlySet<string>, known: ReadonlySet<string>): Promise<Found[]> {
   const { store } = services
-  const types = typesOf(input)
+  const asked = typesOf(input)
   const wanted = new Map<string, { type: ResourceType; id: string }>()
   for (const body of bodies) {
-    for (const [, type = '', id = ''] of body.toString('latin1').matchAll(references)) {
-      const key = `${type}/${id}`
-      if (!wanted.has(key) && !known.has(`${type}/${idKey(id)}`)) wanted.set(key, { type: type as ResourceType, id })
+    for (const reference of referencesIn(body)) {
+      const [type = '', id = ''] = reference.split('/')
+      if (types.has(type) && !wanted.has(reference) && !known.has(`${type}/${idKey(id)}`)) wanted.set(reference, { type: type as ResourceType, id })
     }
   }
-  const readable = [...wanted.values()].filter(({ type }) => (types?.has(type) ?? true) && allows(caller.actor.permissions, `fhir:${type}:read`))
+  const readable = [...wanted.values()].filter(({ type }) => (asked?.has(type) ?? true) && allows(caller.actor.permissions, `fhir:${type}:read`))
   const scope = store.scopeOf(caller.actor)
   const rows = await Promise.all(readable.map(async ({ type, id }) => ({ type, row: await store.reader.peek(scope, type, id) })))
   return rows.filter((one): one is Found => one.row !== undefined && !one.row.deleted)
@@ -71,17 +86,18 @@ async function supporting({ services, caller, input }: Asked, bodies: readonly B
 
 interface Record {
   matches: readonly Found[]
-  references: RegExp
+  /** Types of what is sent along. */
+  along: ReadonlySet<string>
   /** Of the patient or the encounter, for the audit entry. */
   id: string
   path: string
   next: string | undefined
 }
 
-async function answer(asked: Asked, { matches, references, id, path, next }: Record): Promise<Buffer> {
+async function answer(asked: Asked, { matches, along, id, path, next }: Record): Promise<Buffer> {
   const { services, caller, base, input } = asked
   const bodies = matches.map(({ type, row }) => services.store.bodyOf(type, row))
-  const included = await supporting(asked, bodies, references, new Set(matches.map(({ type, row }) => `${type}/${row.id}`)))
+  const included = await supporting(asked, bodies, along, new Set(matches.map(({ type, row }) => `${type}/${row.id}`)))
   await auditRead(services, caller, asked.type ?? 'Patient', [...matches, ...included].map(({ row }) => row), id)
   const entries = [
     ...matches.map(({ type, row }, at) => entryOf(base, type, bodies[at] as Buffer, 'match', row)),
@@ -141,12 +157,12 @@ export const patientEverything: Operation = {
       const found = await store.reader.readCompartment(scope, id)
       if (found[0]?.type !== 'Patient') return await absent(asked, id)
       const matches = found.filter(({ type }) => allows(caller.actor.permissions, `fhir:${type}:read`))
-      return await answer(asked, { matches, references: ofPatient, id, path, next: undefined })
+      return await answer(asked, { matches, along: ofPatient, id, path, next: undefined })
     }
     const patient = await store.reader.peek(scope, 'Patient', id)
     if (!patient || patient.deleted) return await absent(asked, id)
     const found = await readCompartmentPage(store, scope, { patient: id, ...wantedBy(asked), ...(count === undefined ? {} : { limit: count + 1 }) })
-    return await answer(asked, { ...pageOf(found, count), references: ofPatient, id, path })
+    return await answer(asked, { ...pageOf(found, count), along: ofPatient, id, path })
   },
 }
 
@@ -185,7 +201,7 @@ export const encounterEverything: Operation = {
     const { matches, next } = pageOf(found, count)
     return await answer(asked, {
       matches: isFirst ? [{ type: 'Encounter', row }, ...matches] : matches,
-      references: ofEncounter,
+      along: ofEncounter,
       id,
       path: `Encounter/${id}/$everything`,
       next,
