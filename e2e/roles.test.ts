@@ -180,7 +180,10 @@ describe('an alert', () => {
     await until('the alert is in the browser', () => alerts.length > 0)
     expect((alerts[0]?.at ?? 0) - sent).toBeLessThan(1000)
     expect(alerts).toMatchObject([{ patientId: waiting.patientId }])
+    const open = async () => /^carespine_alerts_unacknowledged (\d+)$/m.exec(await (await fetch(`${back.url}/metrics`)).text())?.[1]
+    expect(await open()).toBe('1')
     await provider(acknowledgeNotification, { id: alerts[0]?.id ?? '' })
+    expect(await open()).toBe('0')
     expect((await alertsAbout(waiting.patientId))[0]?.acknowledgedBy).toBe('provider')
     socket.disconnect()
   })

@@ -70,9 +70,9 @@ interface Connection {
 }
 
 // A process whose machine has gone says no farewell: without probes the server would keep its locks for two hours, and with
-// them the dispatching of events. One that hangs gives them up after a minute.
+// them the dispatching of events. One that hangs gives them up after half a minute.
 const SESSION =
-  '-c role=carespine_app -c statement_timeout=60000 -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=60000 ' +
+  '-c role=carespine_app -c statement_timeout=60000 -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=30000 ' +
   '-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
 
 /** SQLSTATE classes and socket errors that say the server is gone or starting, not that the statement is wrong. */
@@ -81,7 +81,7 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = (error as { code?: string }).code ?? ''
   return (
     code.startsWith('08') ||
-    ['57P01', '57P02', '57P03', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT'].includes(code) ||
+    ['25P03', '57P01', '57P02', '57P03', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT'].includes(code) ||
     /Connection terminated|Client has encountered a connection error|not queryable/.test(error.message)
   )
 }
