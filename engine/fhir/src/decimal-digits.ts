@@ -46,6 +46,24 @@ export function writeJson(value: unknown): string {
   })
 }
 
+/** How a number of this object or array was written, when that is not how it would be written without `writeJson`. */
+export function keptDigits(holder: object, key: string | number): string | undefined {
+  const source = (holder as Holder)[DIGITS]?.[key]
+  return source !== undefined && Number(source) === (holder as Record<string, unknown>)[key] ? source : undefined
+}
+
+/** Sets a number that is written as `source` says, as `readJson` would. */
+export function setDecimal(holder: object, key: string, source: string): void {
+  const value = Number(source)
+  ;(holder as Record<string, unknown>)[key] = value
+  if (source !== String(value)) (holder as Holder)[DIGITS] = { ...(holder as Holder)[DIGITS], [key]: source }
+}
+
+/** Lets `holder` tell, as after `readJson`, that there are kept digits below it. */
+export function tellDigitsBelow(holder: object, below: object): void {
+  if ((below as Holder)[DIGITS] !== undefined) (holder as Holder)[DIGITS] ??= {}
+}
+
 /** Copies the kept digits from an object to its changed copy. */
 export function withDigitsOf<T extends object>(copy: T, original: object): T {
   const digits = (original as Holder)[DIGITS]
