@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { Bundle, CapabilityStatement, Coding, Composition, Encounter, Observation, Parameters, ParametersParameter, Patient, Resource } from '@carespine/fhir/resource'
 import { idKey } from '@carespine/fhir/index-entries'
 import { findDuplicates } from '@carespine/registration/contract'
@@ -350,4 +351,27 @@ test('the capability statement names each operation where it is served, and each
       expect(answers.some(({ text }) => !text.includes('Nothing is at this address')), `${type} $${name}`).toBe(true)
     }
   }
+})
+
+test('odd input of any operation is refused, or answered, and never breaks', { timeout: 120_000 }, async () => {
+  const published = JSON.parse(readFileSync('links/fhir-api/generated/operations.json', 'utf8')) as Record<string, { code: string; types: string[]; levels: string[]; inputs: Record<string, { type: string }> }>
+  const { body } = await fhir.send<CapabilityStatement>('GET', '/metadata')
+  const served = new Set([...(body.rest?.[0]?.operation ?? []), ...(body.rest?.[0]?.resource ?? []).flatMap(({ operation }) => operation ?? [])].map(({ definition }) => definition?.split('/').at(-1)))
+  const odd = ['', ' ', '\0', '🩸', 'x'.repeat(5000), '__proto__', '-1', '|', '#']
+  const values = [5, true, null, [], {}, 'x', { valueCoding: 5 }, { valueCoding: { system: 5 } }, { valueCodeableConcept: { coding: [null] } }, { valueString: {} }, { resource: { resourceType: 'ValueSet' } }, { resource: { resourceType: 'Nothing' } }, { part: [{ name: 'x' }] }, { valueMeta: { tag: 5 } }, { valueMeta: {} }]
+  let asked = 0
+  for (const [id, { code, types, levels, inputs }] of Object.entries(published)) {
+    if (!served.has(id)) continue
+    const type = types[0] === 'Resource' ? 'Basic' : (types[0] ?? '')
+    const paths = levels.map((level) => (level === 'system' ? `/$${code}` : level === 'type' ? `/${type}/$${code}` : `/${type}/x/$${code}`))
+    for (const path of paths) {
+      const bodies: unknown[] = ['[]', '5', '"x"', 'null', '{}', '{"resourceType":"Parameters","parameter":5}', '{"resourceType":"Parameters","parameter":[null]}', { resourceType: 'Parameters', parameter: [{ name: 5 }] }]
+      for (const name of Object.keys(inputs)) for (const value of values) bodies.push({ resourceType: 'Parameters', parameter: [{ name, ...(typeof value === 'object' && !Array.isArray(value) ? value : { valueString: value }) }] })
+      const queries = Object.keys(inputs).flatMap((name) => odd.map((text) => `${path}?${new URLSearchParams([[name, text], ['code', 'x'], ['system', 'http://x']])}`))
+      const answers = await Promise.all([...bodies.map((one) => fhir.send('POST', path, one)), ...queries.map((query) => fhir.send('GET', query))])
+      asked += answers.length
+      expect(answers.filter(({ status }) => status >= 500).map(({ text }) => text), path).toEqual([])
+    }
+  }
+  expect(asked).toBeGreaterThan(1000)
 })
