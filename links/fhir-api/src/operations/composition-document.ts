@@ -34,7 +34,7 @@ function inSections(sections: readonly CompositionSection[] | undefined, where: 
 }
 
 /** What a document must hold beside its composition (R4 Documents, section 2.42.1). */
-export function mentionedIn(composition: Composition): Mention[] {
+function mentionedIn(composition: Composition): Mention[] {
   const { subject, encounter, author, attester, custodian, event, section } = composition
   return [
     ...mention(subject, 'Composition.subject'),

@@ -10,7 +10,7 @@ import type { Asked, Operation } from '../operations.ts'
 const isSame = (a: Coding, b: Coding): boolean => a.system === b.system && a.code === b.code
 
 /** Labels of two metas: profiles, tags and security labels, each once (R4 Resource-meta-add). */
-export function withLabels(meta: Meta, added: Meta): Meta {
+function withLabels(meta: Meta, added: Meta): Meta {
   const codings = (one: readonly Coding[] = [], other: readonly Coding[] = []): Coding[] =>
     [...one, ...other].filter((coding, at, all) => all.findIndex((earlier) => isSame(earlier, coding)) === at)
   return labelled(meta, {
@@ -21,7 +21,7 @@ export function withLabels(meta: Meta, added: Meta): Meta {
 }
 
 /** Without the labels of another meta; a coding is told by its system and code. */
-export function withoutLabels(meta: Meta, removed: Meta): Meta {
+function withoutLabels(meta: Meta, removed: Meta): Meta {
   const codings = (kept: readonly Coding[] = [], gone: readonly Coding[] = []): Coding[] => kept.filter((coding) => !gone.some((one) => isSame(one, coding)))
   return labelled(meta, {
     profile: (meta.profile ?? []).filter((profile) => !removed.profile?.includes(profile)),
