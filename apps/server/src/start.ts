@@ -143,4 +143,7 @@ async function saySetupLink({ services, url }: RunningHospital): Promise<void> {
   if (link !== undefined) say(`  Set up the first administrator, once, within a day: ${url}/setup#${link}\n`)
 }
 
-main().catch((error: unknown) => stop(error instanceof Error ? error.message : String(error)))
+main().catch((error: unknown) => {
+  const { code, message = String(error) } = error as NodeJS.ErrnoException
+  stop(code === 'ENOSPC' ? `There is no room on the disk of the data folder (${message}). Make room, and start again.` : message)
+})
