@@ -19,8 +19,8 @@ export const listUnmatched = action({
   name: 'hl7v2.unmatched',
   allow: 'hl7v2.read',
   summary: 'Messages that were accepted and could not be applied, oldest first, each with its reason.',
-  input: z.object({ limit: z.number().int().min(1).max(200).default(50) }),
-  output: z.object({ messages: z.array(UnmatchedMessage), total: z.number().int() }),
+  input: z.object({ limit: z.number().int().min(1).max(200).default(50), cursor: z.string().max(100).optional() }),
+  output: z.object({ messages: z.array(UnmatchedMessage), total: z.number().int(), next: z.string().optional() }),
 })
 
 export const getMessage = action({

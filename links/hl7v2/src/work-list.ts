@@ -18,13 +18,21 @@ interface Row {
   answer: Buffer
 }
 
-export const listUnmatchedQuery = query(listUnmatched, async ({ limit }, { view }) => {
-  const rows = await view.sql<Row & { total: number }>(
-    'select id, sender, control_id, type, received_at, reason, raw, (count(*) over ())::int as total from hl7v2.message ' +
-      "where status = 'unmatched' order by received_at limit $1",
-    [limit],
-  )
-  const messages = rows.map((row) => {
+const PLACE = /^[\d :.+-]+\/[0-9a-f-]{36}$/
+
+export const listUnmatchedQuery = query(listUnmatched, async ({ limit, cursor }, { view }) => {
+  if (cursor !== undefined && !PLACE.test(cursor)) refuse('SEARCH_CURSOR_INVALID')
+  const [rows, [counted]] = await Promise.all([
+    view.sql<Row & { place: string }>(
+      "select id, sender, control_id, type, received_at, reason, raw, received_at::text || '/' || id as place from hl7v2.message " +
+        "where status = 'unmatched' and ($2::text is null or (received_at, id) > (split_part($2, '/', 1)::timestamptz, split_part($2, '/', 2)::uuid)) " +
+        'order by received_at, id limit $1',
+      [limit + 1, cursor ?? null],
+    ),
+    view.sql<{ total: number }>("select count(*)::int as total from hl7v2.message where status = 'unmatched'"),
+  ])
+  const shown = rows.slice(0, limit)
+  const messages = shown.map((row) => {
     const message = parseMessage(view.open(row.raw))
     const pid = message?.first('PID')
     const read = message && mapMessage(message, ZONE)
@@ -42,7 +50,8 @@ export const listUnmatchedQuery = query(listUnmatched, async ({ limit }, { view 
       codes: groups.flatMap(({ items }) => items.filter(({ isLoinc }) => !isLoinc).map(({ code }) => code)),
     }
   })
-  return { messages, total: rows[0]?.total ?? 0 }
+  const last = shown.at(-1)
+  return { messages, total: counted?.total ?? 0, ...(rows.length > limit && last ? { next: last.place } : {}) }
 })
 
 export const getMessageQuery = query(getMessage, async ({ id }, { view }) => {

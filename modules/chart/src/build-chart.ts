@@ -1,16 +1,19 @@
 import { summaryOf as encounterSummaryOf } from '@carespine/encounters/encounter-summary'
 import { BODY_MASS_INDEX, vitalSigns } from '@carespine/encounters/vital-signs'
-import type { CodeableConcept, Condition, Extension, MedicationRequest, MedicationStatement, Observation, Stored } from '@carespine/fhir/resource'
-import { isCritical, taskIdOf, type Trend } from '@carespine/lab/contract'
+import type { CodeableConcept, Condition, MedicationRequest, MedicationStatement, Observation, Stored } from '@carespine/fhir/resource'
+import { taskIdOf, type Trend } from '@carespine/lab/contract'
+import { RELEASED, reportSummaryOf } from '@carespine/lab/report-summary'
 import { orderSummaryOf } from '@carespine/orders/order-summary'
-import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
+import { wordsOf } from '@carespine/pack-core/bilingual'
+import { flagOf } from '@carespine/pack-core/flag'
+import { analyteByCode } from '@carespine/pack-core/panels'
 import { allergyOf, isActive, statesNoneKnown } from '@carespine/registration/allergy-summary'
 import { summaryOf } from '@carespine/registration/patient-summary'
 import type { ReadView } from '@carespine/store/contract'
 import type { Chart } from './contract.ts'
 
-/** The parts of a chart that come from the record. */
-export type RecordChart = Omit<Chart, 'alerts' | 'freshness' | 'counters'>
+/** The parts of a chart that come from the record, and how much more there is than is shown. */
+export type RecordChart = Omit<Chart, 'alerts' | 'freshness' | 'counters'> & { totals: { encounters: number; reports: number } }
 
 const LOINC = 'http://loinc.org'
 const SHOWN = { encounters: 30, reports: 40, trendPoints: 40 }
@@ -19,15 +22,9 @@ const loincOf = (observation: Observation): string =>
   observation.code.coding?.find(({ system }) => system === LOINC)?.code ?? ''
 
 function words(concept: CodeableConcept | undefined): { name: string; nameArabic?: string; code?: string } {
-  const coding = concept?.coding?.[0]
-  const arabic = (concept as { _text?: { extension?: Extension[] } } | undefined)?._text?.extension
-    ?.flatMap(({ extension }) => extension ?? [])
-    .find(({ url }) => url === 'content')?.valueString
-  return {
-    name: concept?.text ?? coding?.display ?? coding?.code ?? '—',
-    ...(arabic === undefined ? {} : { nameArabic: arabic }),
-    ...(coding?.code === undefined ? {} : { code: coding.code }),
-  }
+  const code = concept?.coding?.[0]?.code
+  const { name = code ?? '—', nameArabic } = wordsOf(concept)
+  return { name, ...(nameArabic === undefined ? {} : { nameArabic }), ...(code === undefined ? {} : { code }) }
 }
 
 function isActiveProblem({ clinicalStatus, verificationStatus }: Condition): boolean {
@@ -38,10 +35,11 @@ function isActiveProblem({ clinicalStatus, verificationStatus }: Condition): boo
 
 function medicationOf(medication: Stored<MedicationRequest> | Stored<MedicationStatement>): Chart['medications'][number] {
   const isRequest = medication.resourceType === 'MedicationRequest'
-  const dose = isRequest ? medication.dosageInstruction?.[0]?.text : medication.dosage?.[0]?.text
+  const dosage = isRequest ? medication.dosageInstruction?.[0] : medication.dosage?.[0]
+  const dose = wordsOf(dosage)
   const since = isRequest ? medication.authoredOn : (medication.effectiveDateTime ?? medication.effectivePeriod?.start)
   const { code: _code, ...name } = words(medication.medicationCodeableConcept ?? { text: medication.medicationReference?.display })
-  return { id: medication.id, ...name, ...(dose ? { dose } : {}), status: medication.status ?? 'active', ...(since ? { since } : {}) }
+  return { id: medication.id, ...name, ...(dose.name ? { dose: dose.name } : {}), ...(dose.nameArabic ? { doseArabic: dose.nameArabic } : {}), status: medication.status ?? 'active', ...(since ? { since } : {}) }
 }
 
 /** Single measurements in an observation: itself, or its components. */
@@ -135,14 +133,14 @@ export async function buildChart(view: ReadView, patientId: string): Promise<Rec
     view.search('MedicationRequest', { patient, status: 'active', _count: '200' }),
     view.search('MedicationStatement', { patient, status: 'active', _count: '200' }),
     view.search('Condition', { patient, _count: '300' }),
-    view.search('Encounter', { patient, _sort: '-date', _count: String(SHOWN.encounters) }),
+    view.page('Encounter', { patient, _sort: '-date', _count: String(SHOWN.encounters), _total: 'accurate' }),
     view.search('ServiceRequest', { patient, status: 'active', _sort: '-authored', _count: '100' }),
-    view.search('DiagnosticReport', { patient, status: 'final,amended,corrected,appended,partial', _sort: '-date', _count: String(SHOWN.reports) }),
+    view.page('DiagnosticReport', { patient, status: RELEASED, _sort: '-date', _count: String(SHOWN.reports), _total: 'accurate' }),
     view.search('Observation', { patient, category: 'vital-signs', _sort: '-date', _count: '300' }),
     view.search('Observation', { patient, category: 'laboratory', status: 'final,amended,corrected', _sort: '-date', _count: '600' }),
   ])
   const active = allergies.filter(isActive)
-  const flags = new Map(labs.map((observation) => [observation.id, observation.interpretation?.[0]?.coding?.[0]?.code ?? 'N']))
+  const results = new Map(labs.map((observation) => [observation.id, observation]))
   const trends = vitalTrends(vitals)
   const pending = await Promise.all(orders.map(async (order) => orderSummaryOf(order, await view.find('Task', taskIdOf(order.id)))))
   return {
@@ -155,33 +153,22 @@ export async function buildChart(view: ReadView, patientId: string): Promise<Rec
       ...words(condition.code),
       ...(condition.onsetDateTime ? { onset: condition.onsetDateTime } : {}),
     })),
-    encounters: encounters.map(encounterSummaryOf),
+    encounters: encounters.resources.map(encounterSummaryOf),
     pendingOrders: pending.filter(({ state }) => state !== 'released' && state !== 'cancelled'),
-    reports: reports.map((report) => {
-      const panel = (report.code.coding ?? []).map(({ code }) => panelByCode(code ?? '')).find(Boolean)
-      const name = panel?.name ?? report.code.text ?? report.code.coding?.[0]?.display ?? ''
-      const found = (report.result ?? []).map(({ reference }) => flags.get(reference?.replace('Observation/', '') ?? '') ?? 'N')
-      return {
-        reportId: report.id,
-        ...(report.basedOn?.[0]?.reference ? { orderId: report.basedOn[0].reference.replace('ServiceRequest/', '') } : {}),
-        panel: panel?.code ?? '',
-        panelName: name,
-        panelNameArabic: panel?.nameArabic ?? name,
-        status: report.status,
-        ...(report.issued ?? report.effectiveDateTime ? { issuedAt: report.issued ?? report.effectiveDateTime } : {}),
-        abnormal: found.filter((flag) => flag !== 'N').length,
-        critical: found.filter(isCritical).length,
-      }
-    }),
+    reports: reports.resources.map((report) => reportSummaryOf(report, results)),
     vitals: {
       latest: trends.flatMap(({ code, name, unit, points, range }) => {
         const last = points.at(-1)
         if (!last) return []
-        const flag = range?.low !== undefined && last.value < range.low ? 'L' : range?.high !== undefined && last.value > range.high ? 'H' : undefined
-        return [{ code, name, unit, value: last.value, at: last.at, ...(flag ? { flag } : {}) } as const]
+        const flag = flagOf(last.value, { range })
+        return [{ code, name, unit, value: last.value, at: last.at, ...(flag ? { flag } : {}) }]
       }),
       trends,
     },
     trends: labTrends(labs),
+    totals: {
+      encounters: encounters.total ?? encounters.resources.length,
+      reports: reports.total ?? reports.resources.length,
+    },
   }
 }

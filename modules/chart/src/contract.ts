@@ -1,6 +1,6 @@
 import { action, z } from '@carespine/kit/contract'
 import { EncounterSummary } from '@carespine/encounters/contract'
-import { Flag, Trend } from '@carespine/lab/contract'
+import { Flag, ReportSummary, Trend } from '@carespine/lab/contract'
 import { Notification } from '@carespine/notifications/contract'
 import { OrderSummary } from '@carespine/orders/contract'
 import { Allergy, PatientSummary } from '@carespine/registration/contract'
@@ -10,6 +10,7 @@ export const Medication = z.object({
   name: z.string(),
   nameArabic: z.string().optional(),
   dose: z.string().optional(),
+  doseArabic: z.string().optional(),
   status: z.string(),
   since: z.string().optional(),
 })
@@ -31,18 +32,6 @@ export const VitalSign = z.object({
   unit: z.string(),
   at: z.string(),
   flag: Flag.optional(),
-})
-
-export const ReportSummary = z.object({
-  reportId: z.string(),
-  orderId: z.string().optional(),
-  panel: z.string(),
-  panelName: z.string(),
-  panelNameArabic: z.string(),
-  status: z.string(),
-  issuedAt: z.string().optional(),
-  abnormal: z.number().int(),
-  critical: z.number().int(),
 })
 
 export const Chart = z.object({

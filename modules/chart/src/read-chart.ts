@@ -23,8 +23,11 @@ const chartNow: LookUp = {
     'left join chart.projection p on p.patient = a.patient and p.scope = a.scope',
 }
 
+/** Of what a projection is made; one of another shape is not opened. */
+const SHAPE = 2
+
 function scopeOf(actor: Actor): Buffer {
-  return createHash('sha256').update(`${[...actor.branches].sort().join()};${actor.patient ?? ''}`).digest()
+  return createHash('sha256').update(`${SHAPE};${[...actor.branches].sort().join()};${actor.patient ?? ''}`).digest()
 }
 
 /** The chart: the projection when it is as new as the record, else made anew and kept. */
@@ -47,16 +50,17 @@ async function readChart(view: ReadView, actor: Actor, ask: Ask, patientId: stri
       [key, scope, actor.branch, row.tick, row.as_of, now, view.seal(JSON.stringify(record))],
     )
   }
+  const { totals, ...shown } = record
   return {
-    ...record,
+    ...shown,
     alerts,
     counters: {
       allergies: record.allergies.length,
       medications: record.medications.length,
       problems: record.problems.length,
-      encounters: record.encounters.length,
+      encounters: totals.encounters,
       pendingOrders: record.pendingOrders.length,
-      reports: record.reports.length,
+      reports: totals.reports,
       alerts: alerts.length,
     },
     freshness: {

@@ -61,13 +61,15 @@ export const getWorklist = action({
   summary: 'The branch’s laboratory work, by queue; urgent first, then oldest.',
   input: z.object({
     queue: Queue.optional(),
+    /** Beginnings of the patient’s names; or an accession number, an order number, the beginning of an MRN. */
     text: z.string().trim().max(80).optional(),
     limit: z.number().int().min(1).max(200).default(100),
     cursor: z.string().max(500).optional(),
   }),
   output: z.object({
     rows: z.array(WorklistRow),
-    counts: z.record(Queue, z.number()),
+    /** How many wait in each queue; with the first page. */
+    counts: z.record(Queue, z.number()).optional(),
     next: z.string().optional(),
   }),
 })
@@ -284,6 +286,7 @@ export const ResultReport = z.object({
   comment: z.string().optional(),
   items: z.array(ResultItem),
   callBack: z.object({ calledTo: z.string(), at: z.string(), by: z.string(), readBack: z.boolean() }).optional(),
+  /** The asker’s own view of it is on record. */
   viewed: z.boolean(),
 })
 export type ResultReport = z.infer<typeof ResultReport>
@@ -297,13 +300,39 @@ export const getReport = action({
   output: z.object({ report: ResultReport, trends: z.array(Trend) }),
 })
 
+export const ReportSummary = z.object({
+  reportId: z.string(),
+  orderId: z.string().optional(),
+  panel: z.string(),
+  panelName: z.string(),
+  panelNameArabic: z.string(),
+  status: z.string(),
+  issuedAt: z.string().optional(),
+  abnormal: z.number().int(),
+  critical: z.number().int(),
+})
+export type ReportSummary = z.infer<typeof ReportSummary>
+
+export const listReports = action({
+  kind: 'query',
+  name: 'lab.reports',
+  allow: 'lab.read',
+  summary: 'Released reports of a patient, latest first.',
+  input: z.object({
+    patientId: z.string(),
+    limit: z.number().int().min(1).max(50).default(20),
+    cursor: z.string().max(500).optional(),
+  }),
+  output: z.object({ reports: z.array(ReportSummary), next: z.string().optional() }),
+})
+
 export const viewResult = action({
   kind: 'command',
   name: 'lab.view-result',
   allow: 'lab.read',
-  summary: 'Records that a clinician responsible has seen a result.',
+  summary: 'Records that a clinician responsible has seen a result. Of anybody else nothing is recorded.',
   input: z.object({ reportId: z.string() }),
-  output: z.object({ reportId: z.string() }),
+  output: z.object({ reportId: z.string(), recorded: z.boolean() }),
 })
 
 const AboutResult = z.object({

@@ -3,6 +3,7 @@ import { defineModule } from '@carespine/kit/module'
 import { collectSpecimenCommand, receiveSpecimenCommand } from './collect-specimen.ts'
 import { ACCESSION_SYSTEM, LabCriticalAlert, LabResultAvailable, LabResultViewed, refusals } from './contract.ts'
 import { enterResultsCommand, getResultFormQuery } from './enter-results.ts'
+import { listReportsQuery } from './list-reports.ts'
 import { onOrderCancelled, onOrderCreated } from './on-order-events.ts'
 import { getReportQuery, recordCallBackCommand, viewResultCommand } from './read-report.ts'
 import { receiveResultCommand } from './receive-result.ts'
@@ -43,6 +44,7 @@ export const lab = defineModule({
     recordCallBackCommand,
     receiveResultCommand,
     getReportQuery,
+    listReportsQuery,
     viewResultCommand,
   ],
   reactions: [onOrderCreated, onOrderCancelled],

@@ -1,12 +1,13 @@
 import type { DiagnosticReport, Observation, Stored } from '@carespine/fhir/resource'
 import { command, query, refuse } from '@carespine/kit/module'
 import { ORDER_SYSTEM } from '@carespine/orders/contract'
-import { analyteByCode, panelByCode } from '@carespine/pack-core/panels'
-import type { ReadView } from '@carespine/store/contract'
+import { analyteByCode } from '@carespine/pack-core/panels'
+import type { Actor, ReadView } from '@carespine/store/contract'
 import { type Flag, getReport, isCritical, LabResultViewed, recordCallBack, type ResultItem, type ResultReport, type Trend, viewResult } from './contract.ts'
 import { interpret, rangeFor, type Whom } from './interpret-result.ts'
 import { derivedId, moveTask, readLabOrder, whomOf } from './lab-order.ts'
 import { flagOf, noteOf, statusOf } from './result-values.ts'
+import { panelNames, resultIdsOf } from './report-summary.ts'
 import { signalWorklist } from './collect-specimen.ts'
 
 function loincOf(observation: Observation): string {
@@ -81,12 +82,6 @@ async function trendsOf(view: ReadView, patientId: string, items: readonly Resul
   }))
 }
 
-function panelNames(report: DiagnosticReport): { panel: string; panelName: string; panelNameArabic: string } {
-  const panel = (report.code.coding ?? []).map(({ code }) => panelByCode(code ?? '')).find(Boolean)
-  const name = panel?.name ?? report.code.text ?? report.code.coding?.[0]?.display ?? ''
-  return { panel: panel?.code ?? report.code.coding?.[0]?.code ?? '', panelName: name, panelNameArabic: panel?.nameArabic ?? name }
-}
-
 export const getReportQuery = query(getReport, async ({ reportId }, { view, actor, now }) => {
   const report = await view.read('DiagnosticReport', reportId)
   const patientId = report.subject?.reference?.replace('Patient/', '') ?? ''
@@ -98,8 +93,7 @@ export const getReportQuery = query(getReport, async ({ reportId }, { view, acto
     view.sql('select 1 from lab.viewed where report_id = $1 and viewer = $2', [reportId, actor.id]),
   ])
   const whom = whomOf(patient, now)
-  const ids = (report.result ?? []).flatMap(({ reference }) => reference?.replace('Observation/', '') ?? [])
-  const observations = await Promise.all(ids.map((id) => view.find('Observation', id)))
+  const observations = await Promise.all(resultIdsOf(report).map((id) => view.find('Observation', id)))
   const items = observations.flatMap((observation) => (observation ? [itemOf(observation, whom)] : []))
   const trends = await trendsOf(view, patientId, items)
   const withPrevious = items.map((item) => {
@@ -137,24 +131,36 @@ export const getReportQuery = query(getReport, async ({ reportId }, { view, acto
   return { report: answer, trends }
 })
 
+/** Who ordered it and who answers for the visit; when nobody is named, every provider of the branch. */
+async function answersFor(view: ReadView, report: DiagnosticReport, actor: Actor): Promise<boolean> {
+  if (actor.practitioner === undefined) return false
+  const orderId = report.basedOn?.[0]?.reference?.replace('ServiceRequest/', '')
+  const order = orderId === undefined ? undefined : await view.find('ServiceRequest', orderId)
+  const visit = (report.encounter ?? order?.encounter)?.reference?.replace('Encounter/', '')
+  const encounter = visit === undefined ? undefined : await view.find('Encounter', visit)
+  const named = [order?.requester, ...(encounter?.participant ?? []).map(({ individual }) => individual)].flatMap((who) =>
+    who?.reference?.startsWith('Practitioner/') ? [who.reference] : [],
+  )
+  return named.length > 0 ? named.includes(`Practitioner/${actor.practitioner}`) : actor.roles.includes('provider')
+}
+
 export const viewResultCommand = command(viewResult, async ({ reportId }, { tx, actor, now }) => {
   const report = await tx.read('DiagnosticReport', reportId)
+  if (!(await answersFor(tx, report, actor))) return { reportId, recorded: false }
   const fresh = await tx.sql(
     'insert into lab.viewed (branch, report_id, viewer, at) values ($1, $2, $3, $4) on conflict do nothing returning 1',
     [actor.branch, reportId, actor.id, now],
   )
   const patientId = report.subject?.reference?.replace('Patient/', '') ?? ''
   if (fresh.length > 0) tx.emit(LabResultViewed, { reportId, patientId }, { resource: report })
-  return { reportId }
+  return { reportId, recorded: true }
 })
 
 export const recordCallBackCommand = command(recordCallBack, async (input, { tx, actor, now }) => {
   const report = await tx.read('DiagnosticReport', input.reportId)
   const orderId = report.basedOn?.[0]?.reference?.replace('ServiceRequest/', '') ?? ''
   const labOrder = await readLabOrder(tx, orderId)
-  const observations = await Promise.all(
-    (report.result ?? []).map(({ reference }) => tx.find('Observation', reference?.replace('Observation/', '') ?? '')),
-  )
+  const observations = await Promise.all(resultIdsOf(report).map((id) => tx.find('Observation', id)))
   const hasCritical = observations.some((observation) => observation && isCritical(flagOf(observation)))
   if (!hasCritical) refuse('LAB_CALL_BACK_NOT_NEEDED')
   const id = derivedId(input.reportId, 'call-back')

@@ -1,10 +1,13 @@
 import type { Stored, Task } from '@carespine/fhir/resource'
+import { tokenOf } from '@carespine/fhir/search-query'
 import type { z } from '@carespine/kit/contract'
 import { query } from '@carespine/kit/module'
+import { ORDER_SYSTEM } from '@carespine/orders/contract'
 import { orderSummaryOf, STATE_SYSTEM } from '@carespine/orders/order-summary'
 import { summaryOf } from '@carespine/registration/patient-summary'
-import type { ReadView } from '@carespine/store/contract'
-import { getLabel, getWorklist, Queue, type WorklistRow } from './contract.ts'
+import type { ReadView, SearchInput } from '@carespine/store/contract'
+import { pageAcross } from '@carespine/store/page-across'
+import { ACCESSION_SYSTEM, getLabel, getWorklist, Queue, type WorklistRow } from './contract.ts'
 import { accessionOf, CALL_SYSTEM, readLabOrder } from './lab-order.ts'
 
 type QueueName = z.infer<typeof Queue>
@@ -18,7 +21,10 @@ const searches: Readonly<Record<QueueName, Record<string, string>>> = {
   released: { 'business-status': `${STATE_SYSTEM}|released` },
 }
 
-const rank = { stat: 0, urgent: 1, routine: 2 } as const
+/** Urgent first: three lists after one another, each by time. */
+const byPriority = [{ priority: 'stat,asap' }, { priority: 'urgent' }, { 'priority:not': ['stat', 'asap', 'urgent'] }]
+/** As many as are looked at for a number; it stands for one order or one patient. */
+const FOUND_BY_NUMBER = 100
 
 /** One row of the worklist: the order, the laboratory's Task and the patient together. */
 export async function worklistRow(view: ReadView, task: Stored<Task>): Promise<WorklistRow | undefined> {
@@ -52,33 +58,46 @@ export async function worklistRow(view: ReadView, task: Stored<Task>): Promise<W
   }
 }
 
-export const getWorklistQuery = query(getWorklist, async ({ queue, text, limit, cursor }, { view }) => {
-  const wanted = queue ?? 'collect'
-  const counts = Object.fromEntries(
-    await Promise.all(
-      Queue.options.map(async (name) => {
-        const { total = 0 } = await view.page('Task', { ...searches[name], _summary: 'count' })
-        return [name, total] as const
-      }),
-    ),
-  ) as Record<QueueName, number>
-  const { resources, next } = await view.page('Task', {
-    ...searches[wanted],
-    _sort: wanted === 'released' ? '-modified' : 'authored-on',
-    _count: String(limit),
-    ...(cursor === undefined ? {} : { _cursor: cursor }),
-  })
-  const rows = (await Promise.all(resources.map((task) => worklistRow(view, task)))).filter((row) => row !== undefined)
-  const needle = text?.toLowerCase() ?? ''
-  const shown = needle === '' ? rows : rows.filter((row) => containsText(row, needle))
-  if (wanted !== 'released') shown.sort((a, b) => rank[a.priority] - rank[b.priority] || (a.orderedAt < b.orderedAt ? -1 : 1))
-  return { rows: shown, counts, ...(next === undefined ? {} : { next }) }
+export const getWorklistQuery = query(getWorklist, async ({ queue = 'collect', text = '', limit, cursor }, { view }) => {
+  const waiting = { ...searches[queue], _sort: queue === 'released' ? '-modified' : 'authored-on' }
+  const lists = queue === 'released' ? [waiting] : byPriority.map((priority) => ({ ...waiting, ...priority }))
+  const [counts, found] = await Promise.all([
+    // Known from the first page.
+    cursor === undefined ? countQueues(view) : undefined,
+    /\d/.test(text) ? byNumber(view, lists, text) : pageAcross(view, 'Task', lists.map((list) => ({ ...list, ...byName(text) })), { limit, cursor }),
+  ])
+  const rows = await Promise.all(found.resources.map((task) => worklistRow(view, task)))
+  return {
+    rows: rows.filter((row) => row !== undefined),
+    ...(counts ? { counts } : {}),
+    ...(found.next === undefined ? {} : { next: found.next }),
+  }
 })
 
-function containsText(row: WorklistRow, needle: string): boolean {
-  return [row.patientName, row.patientNameArabic, row.mrn, row.accession, row.number, row.panelName].some((part) =>
-    part?.toLowerCase().includes(needle),
-  )
+async function countQueues(view: ReadView): Promise<Record<QueueName, number>> {
+  const counts = Queue.options.map(async (name) => {
+    const { total = 0 } = await view.page('Task', { ...searches[name], _summary: 'count' })
+    return [name, total] as const
+  })
+  return Object.fromEntries(await Promise.all(counts)) as Record<QueueName, number>
+}
+
+function byName(text: string): SearchInput {
+  const words = text.split(/\s+/).filter((word) => word !== '')
+  return words.length > 0 ? { 'patient:Patient.name': words } : {}
+}
+
+/** Orders with this accession or order number, and those of the patients whose number begins so. */
+async function byNumber(view: ReadView, lists: readonly SearchInput[], text: string): Promise<{ resources: Stored<Task>[]; next?: string }> {
+  const number = text.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660))
+  const meanings: SearchInput[] = [
+    { identifier: tokenOf(ACCESSION_SYSTEM, number) },
+    { 'focus:ServiceRequest.identifier': tokenOf(ORDER_SYSTEM, number) },
+    ...(/^\d+$/.test(number) ? [{ 'patient:Patient.identifier:starts-with': number }] : []),
+  ]
+  const asked = lists.flatMap((list) => meanings.map((meaning) => ({ ...list, ...meaning })))
+  const { resources } = await pageAcross(view, 'Task', asked, { limit: FOUND_BY_NUMBER })
+  return { resources: [...new Map(resources.map((task) => [task.id, task])).values()] }
 }
 
 export const getLabelQuery = query(getLabel, async ({ orderId }, { view }) => {

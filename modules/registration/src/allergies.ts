@@ -1,7 +1,8 @@
 import type { AllergyIntolerance } from '@carespine/fhir/resource'
 import type { z } from '@carespine/kit/contract'
 import { command, refuse } from '@carespine/kit/module'
-import { allergyOf, isActive, TRANSLATION } from './allergy-summary.ts'
+import { type Translated, translation } from '@carespine/pack-core/bilingual'
+import { allergyOf, isActive } from './allergy-summary.ts'
 import { addAllergy, AllergyAdded, AllergyRemoved, removeAllergy } from './contract.ts'
 import { plainName } from './likeness.ts'
 
@@ -17,22 +18,8 @@ function draftAllergy(input: z.output<typeof addAllergy.input>, now: Date, recor
     code: {
       text: input.substance,
       ...(input.coding ? { coding: [{ ...input.coding, display: input.substance }] } : {}),
-      ...(input.substanceArabic
-        ? {
-            _text: {
-              extension: [
-                {
-                  url: TRANSLATION,
-                  extension: [
-                    { url: 'lang', valueCode: 'ar' },
-                    { url: 'content', valueString: input.substanceArabic },
-                  ],
-                },
-              ],
-            },
-          }
-        : {}),
-    },
+      ...(input.substanceArabic ? { _text: translation(input.substanceArabic) } : {}),
+    } as Translated,
     patient: { reference: `Patient/${input.patientId}` },
     recordedDate: now.toISOString(),
     ...(recorder === undefined ? {} : { recorder: { reference: `Practitioner/${recorder}` } }),

@@ -1,10 +1,7 @@
-import type { AllergyIntolerance, CodeableConcept, Extension, Stored } from '@carespine/fhir/resource'
+import type { AllergyIntolerance, Stored } from '@carespine/fhir/resource'
+import { wordsOf } from '@carespine/pack-core/bilingual'
 import type { Allergy } from './contract.ts'
 
-/** Translation of a display: http://hl7.org/fhir/StructureDefinition/translation. */
-export const TRANSLATION = 'http://hl7.org/fhir/StructureDefinition/translation'
-/** A concept whose text carries extensions. */
-type Translated = CodeableConcept & { _text?: { extension?: Extension[] } }
 /** SNOMED CT: no known allergy, no known drug allergy. */
 const NONE_KNOWN = ['716186003', '409137002']
 
@@ -29,19 +26,17 @@ export function statesNoneKnown(allergy: AllergyIntolerance): boolean {
 
 export function allergyOf(allergy: Stored<AllergyIntolerance>): Allergy {
   const coding = allergy.code?.coding?.[0]
-  const arabic = (allergy.code as Translated | undefined)?._text?.extension
-    ?.find(({ url }) => url === TRANSLATION)
-    ?.extension?.find(({ url }) => url === 'content')?.valueString
-  const reaction = allergy.reaction?.[0]?.manifestation[0]
-  const reactionText = reaction?.text ?? reaction?.coding?.[0]?.display
+  const substance = wordsOf(allergy.code)
+  const reaction = wordsOf(allergy.reaction?.[0]?.manifestation[0])
   return {
     id: allergy.id,
     version: allergy.meta.versionId,
-    substance: allergy.code?.text ?? coding?.display ?? coding?.code ?? '—',
-    ...(arabic === undefined ? {} : { substanceArabic: arabic }),
+    substance: substance.name ?? coding?.code ?? '—',
+    ...(substance.nameArabic === undefined ? {} : { substanceArabic: substance.nameArabic }),
     ...(coding?.code === undefined ? {} : { code: coding.code }),
     ...(allergy.criticality === undefined ? {} : { criticality: allergy.criticality }),
-    ...(reactionText === undefined ? {} : { reaction: reactionText }),
+    ...(reaction.name === undefined ? {} : { reaction: reaction.name }),
+    ...(reaction.nameArabic === undefined ? {} : { reactionArabic: reaction.nameArabic }),
     ...(allergy.recordedDate === undefined ? {} : { recordedAt: allergy.recordedDate }),
   }
 }

@@ -75,6 +75,7 @@ export const Allergy = z.object({
   code: z.string().optional(),
   criticality: z.enum(['low', 'high', 'unable-to-assess']).optional(),
   reaction: z.string().optional(),
+  reactionArabic: z.string().optional(),
   recordedAt: z.string().optional(),
 })
 export type Allergy = z.infer<typeof Allergy>

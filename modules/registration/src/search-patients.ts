@@ -1,6 +1,7 @@
 import { spanOf } from '@carespine/fhir/dates'
 import { query } from '@carespine/kit/module'
 import type { SearchInput } from '@carespine/store/contract'
+import { pageAcross } from '@carespine/store/page-across'
 import { searchPatients } from './contract.ts'
 import { plainName } from './likeness.ts'
 import { summaryOf } from './patient-summary.ts'
@@ -27,26 +28,16 @@ function readSearchText(text: string): { birthDate?: string; number?: string; wo
 
 export const searchPatientsQuery = query(searchPatients, async ({ text, limit, cursor }, { view }) => {
   const { birthDate, number, words } = readSearchText(text)
-  const base: Record<string, string | string[]> = {
-    _count: String(limit),
-    ...(cursor === undefined ? {} : { _cursor: cursor }),
+  const base: SearchInput = {
     ...(words.length > 0 ? { name: words } : {}),
     ...(birthDate === undefined ? {} : { birthdate: birthDate }),
   }
-  if (number === undefined) return await found(base)
   // A number may begin an MRN or another identifier, or be part of a phone number.
-  const [byIdentifier, byPhone] = await Promise.all([
-    found({ ...base, 'identifier:starts-with': number }),
-    number.length >= 4 ? found({ ...base, 'phone:starts-with': number }) : { patients: [] },
-  ])
-  const patients = [...byIdentifier.patients]
-  for (const patient of byPhone.patients) {
-    if (!patients.some(({ id }) => id === patient.id)) patients.push(patient)
-  }
-  return { patients: patients.slice(0, limit) }
-
-  async function found(search: SearchInput) {
-    const { resources, next } = await view.page('Patient', search)
-    return { patients: resources.map(summaryOf), ...(next === undefined ? {} : { next }) }
-  }
+  const searches: SearchInput[] =
+    number === undefined
+      ? [base]
+      : [{ ...base, 'identifier:starts-with': number }, ...(number.length >= 4 ? [{ ...base, 'phone:starts-with': number }] : [])]
+  const { resources, next } = await pageAcross(view, 'Patient', searches, { limit, cursor })
+  const patients = new Map(resources.map((patient) => [patient.id, summaryOf(patient)]))
+  return { patients: [...patients.values()], ...(next === undefined ? {} : { next }) }
 })

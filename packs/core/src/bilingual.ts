@@ -39,8 +39,8 @@ export function concept(words: Bilingual, coding: readonly Coding[] = []): Trans
   return { ...(coding.length > 0 ? { coding: [...coding] } : {}), text: words.en, _text: translation(words.ar) }
 }
 
-/** What a concept is called, in English (or in whatever language it came) and in Arabic. */
-export function wordsOf(concept: CodeableConcept | undefined): { name?: string; nameArabic?: string } {
+/** What a concept, or another element with a text, is called: in English (or in whatever language it came) and in Arabic. */
+export function wordsOf(concept: Pick<CodeableConcept, 'coding' | 'text'> | undefined): { name?: string; nameArabic?: string } {
   const { coding, text, _text } = (concept ?? {}) as Translated
   const name = text ?? coding?.find(({ display }) => display !== undefined)?.display
   const arabic = translationOf(_text)

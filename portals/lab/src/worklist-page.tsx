@@ -32,8 +32,8 @@ export function WorklistPage() {
               key={name}
               value={name}
               rightSection={
-                <Badge size="sm" radius="sm" variant={name === 'call' && (data?.counts.call ?? 0) > 0 ? 'filled' : 'default'} color="red.9">
-                  {data?.counts[name] ?? 0}
+                <Badge size="sm" radius="sm" variant={name === 'call' && (data?.counts?.call ?? 0) > 0 ? 'filled' : 'default'} color="red.9">
+                  {data?.counts?.[name] ?? 0}
                 </Badge>
               }
             >
