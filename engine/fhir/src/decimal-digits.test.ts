@@ -31,4 +31,9 @@ describe('decimals', () => {
     expect(writeJson(withDigitsOf({ value: 1 }, read))).toBe('{"value":1.00}')
     expect(JSON.stringify(read)).toBe('{"value":1,"other":2.5}')
   })
+
+  test('pretty JSON has the same digits over several lines', () => {
+    expect(writeJson(readJson('{"a":[1.00,{"b":2}]}'), { pretty: true })).toBe('{\n  "a": [\n    1.00,\n    {\n      "b": 2\n    }\n  ]\n}')
+    expect(writeJson({ a: 1 }, { pretty: true })).toBe('{\n  "a": 1\n}')
+  })
 })

@@ -36,14 +36,19 @@ export function readJson(text: string): unknown {
   return UNUSUAL.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text)
 }
 
-/** As JSON.stringify, with decimals as `readJson` found them; a number that was changed since has its own digits. */
-export function writeJson(value: unknown): string {
+/**
+ * As JSON.stringify, with decimals as `readJson` found them; a number that was changed since has its own digits. Pretty:
+ * over several lines, for people.
+ */
+export function writeJson(value: unknown, options: { pretty?: boolean } = {}): string {
   const { rawJSON } = JSON as RawJson
-  if (rawJSON === undefined || (value as Holder | null | undefined)?.[DIGITS] === undefined) return JSON.stringify(value)
-  return JSON.stringify(value, function (this: Holder, key: string, inner: unknown) {
+  const indent = options.pretty ? 2 : undefined
+  if (rawJSON === undefined || (value as Holder | null | undefined)?.[DIGITS] === undefined) return JSON.stringify(value, null, indent)
+  const withDigits = function (this: Holder, key: string, inner: unknown): unknown {
     const source = typeof inner === 'number' ? this[DIGITS]?.[key] : undefined
     return source !== undefined && Number(source) === inner ? rawJSON(source) : inner
-  })
+  }
+  return JSON.stringify(value, withDigits, indent)
 }
 
 /** How a number of this object or array was written, when that is not how it would be written without `writeJson`. */
