@@ -190,6 +190,23 @@ describe('the wire', () => {
     expect(await wire.send(adt('A08', 'BIG-2', '7003', { family: 'Whole' }))).toContain('\rMSA|AA|BIG-2\r')
   })
 
+  test('a sender that sends for long without reading is served when it reads', { timeout: 30_000 }, async () => {
+    const wire = new Wire()
+    wire.socket.pause()
+    // The answer repeats MSH-6: a hundred of them are more than the buffers of two sockets hold.
+    const message = framed(msh('ORM^O01', 'DEAF-1').replace('|MAIN|', `|${'x'.repeat(200_000)}|`))
+    for (let at = 0; at < 100; at++) wire.write(message)
+    let taken = 0
+    for (let before = -1; before !== taken || taken === 0; ) {
+      before = taken
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      taken = (await kept('DEAF-1')).length
+    }
+    expect(taken).toBeLessThan(100)
+    wire.socket.resume()
+    for (let at = 0; at < 100; at++) expect(code(await wire.answer())).toBe('AR')
+  })
+
   test('three hundred messages sent without waiting for an answer are all answered', async () => {
     const wire = new Wire()
     const message = `\x0b${msh('ORM^O01', 'FLOOD')}\r\x1c\r`

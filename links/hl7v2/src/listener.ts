@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import type { Services } from '@carespine/kit/services'
 import { Deframer, frame, type Framed } from './mllp.ts'
@@ -17,7 +18,7 @@ const MOST_WAITING = 32
 export function startListener(options: { port: number; host: string; services: Services }): Promise<Listener> {
   const sockets = new Set<Socket>()
   // A sender that closes its side after the last message still hears the answer.
-  const server = createServer({ allowHalfOpen: true, keepAlive: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
     serve(socket, options.services)
     socket.on('close', () => sockets.delete(socket))
@@ -49,7 +50,7 @@ function serve(socket: Socket, services: Services): void {
     for (const message of deframer.push(chunk)) {
       waiting += 1
       last = last.then(async () => {
-        for (const answer of await answersTo(services, message)) if (socket.writable) socket.write(frame(answer))
+        for (const answer of await answersTo(services, message)) await send(socket, answer)
         waiting -= 1
         if (waiting < MOST_WAITING && socket.isPaused()) socket.resume()
       })
@@ -59,6 +60,15 @@ function serve(socket: Socket, services: Services): void {
   socket.on('end', () => {
     last = last.then(() => void socket.end())
   })
+}
+
+// Who sends and never reads would fill the memory with answers: the next message waits until this one's are taken.
+async function send(socket: Socket, answer: string): Promise<void> {
+  if (!socket.writable || socket.write(frame(answer))) return
+  const taken = new AbortController()
+  const { signal } = taken
+  await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]).catch(() => undefined)
+  taken.abort()
 }
 
 // Whatever happens, a sender that waits for an answer gets one: without it the lane of an analyser stands still.

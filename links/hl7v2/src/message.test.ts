@@ -104,6 +104,11 @@ describe('character sets', () => {
     expect(name(message('8859/6', Buffer.from([0xa1])))).toBe('broken')
   })
 
+  test('a message that goes over to another set within itself is refused', () => {
+    expect(name(message('ASCII~ISO IR87', Buffer.from('\\M2842\\0;E\\C2842\\')))).toBe('switched')
+    expect(name(message('ASCII', Buffer.from('C:\\C1\\M1\\Hart')))).toBe('C:\\C1\\M1\\Hart')
+  })
+
   test('each message of a batch is separated by bytes and read in its own set', () => {
     const bytes = Buffer.concat([
       Buffer.from('\ufeffFHS|^~\\&|A\rBHS|^~\\&|A\r'),

@@ -86,7 +86,7 @@ export class Segment {
 const controls = /[^\P{Cc}\t\n]/gu
 
 /**
- * Escape sequences: HL7 v2.5.1, section 2.7. Highlighting, character set switches and local ones are left out; what is
+ * Escape sequences: HL7 v2.5.1, section 2.7. Highlighting and local ones are left out; what is
  * no sequence at all, such as a path with backslashes, stays as it is.
  */
 function unescaped(text: string, { field, component, repetition, escaping, subcomponent, truncation, encoding }: Delimiters): string {
@@ -103,7 +103,7 @@ function unescaped(text: string, { field, component, repetition, escaping, subco
       if (plain !== undefined) return plain
       const skipped = /^\.(sp|sk)\+?(\d{0,2})$/.exec(code)
       if (skipped) return (skipped[1] === 'sp' ? '\n' : ' ').repeat(Number(skipped[2] || 1))
-      return /^(\.(in|ti|fi|nf)[+-]?\d*|Z.*|C[0-9A-F]{4}|M[0-9A-F]{4,6})$/.test(code) ? '' : whole
+      return /^(\.(in|ti|fi|nf)[+-]?\d*|Z.*)$/.test(code) ? '' : whole
     })
     .replaceAll('\r\n', '\n')
     .replaceAll('\r', '\n')
@@ -258,10 +258,18 @@ function charsetOf(header: string): string {
 
 /**
  * The text of a message in the character set that its MSH-18 names: `unknown` for a set that is not supported,
- * `broken` for bytes that are not of it, since a name with holes must not be stored.
+ * `broken` for bytes that are not of it, `switched` where escape sequences go over to another set within the message
+ * (HL7 v2.5.1, section 2.7.2), since a name with holes must not be stored.
  */
-export function decode(bytes: Buffer): { text: string } | { fault: 'unknown' | 'broken' } {
-  const charset = charsetOf(bytes.toString('latin1').trimStart().split(/[\r\n]/, 1)[0] ?? '')
+export function decode(bytes: Buffer): { text: string } | { fault: 'unknown' | 'broken' | 'switched' } {
+  const header = bytes.toString('latin1').trimStart().split(/[\r\n]/, 1)[0] ?? ''
+  const decoded = decodeWhole(bytes, charsetOf(header))
+  const escaping = header[6] ?? '\\'
+  const isSwitched = 'text' in decoded && decoded.text.split(escaping).some((part, at) => at > 0 && /^(C[0-9A-F]{4}|M[0-9A-F]{6}|M[0-9A-F]{4})$/.test(part))
+  return isSwitched ? { fault: 'switched' } : decoded
+}
+
+function decodeWhole(bytes: Buffer, charset: string): { text: string } | { fault: 'unknown' | 'broken' } {
   const encoding = charsets[charset]
   if (encoding === undefined) return { fault: 'unknown' }
   if (encoding === 'utf8') {

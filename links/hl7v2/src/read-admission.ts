@@ -31,7 +31,7 @@ export interface Admission {
 }
 
 // Names of senders and givers may hold spaces and any letter; a URI may not.
-export const inUri = (name: string): string => name.replace(/[^\w./:-]/gu, encodeURIComponent)
+const inUri = (name: string): string => name.replace(/[^\w./:-]/gu, encodeURIComponent)
 
 const MOST_IDENTIFIERS = 20
 

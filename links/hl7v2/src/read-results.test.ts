@@ -37,6 +37,7 @@ describe('results', () => {
 
   test.each([
     ['NM|HGB||6.10', { value: 6.1 }],
+    ['NM|HGB||<15', { text: '<15' }],
     ['ST|HGB||6.1', { value: 6.1 }],
     ['TX|HGB||6.1', { text: '6.1' }],
     ['SN|HGB||>=^6', { text: '>=6' }],

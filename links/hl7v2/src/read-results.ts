@@ -225,7 +225,8 @@ function itemOf(obx: Segment, status: ResultStatus, sequence: number, faults: Fa
   const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)
   // Status U says that what was preliminary is final, without the value.
   if (text === '' && obx.get(11).toUpperCase() === 'U') return test
-  if (type === 'NM' && !isNumber) return wrong(5, text === '' ? '101' : '102', 'A value of type NM is a number.')
+  // By the standard NM holds no comparator; analysers send one all the same, and a result is more than its form.
+  if (type === 'NM' && !isNumber && !/^[<>]=?\s*\d+(\.\d+)?$/.test(text)) return wrong(5, text === '' ? '101' : '102', 'A value of type NM is a number.')
   if (text === '') return undefined
   const unit = obx.get(6)
   const flag = flagOf(obx)

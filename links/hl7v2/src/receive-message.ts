@@ -16,6 +16,7 @@ const frameFaults = {
   unusable: { kind: 'AR', segment: 'MSH', field: 1, code: '100', text: 'The message does not begin with a usable MSH segment.' },
   unknown: { kind: 'AR', segment: 'MSH', field: 18, code: '103', text: 'The character set is not supported. Use UNICODE UTF-8, 8859/1, 8859/6 or ASCII.' },
   broken: { kind: 'AE', segment: 'MSH', field: 18, code: '102', text: 'The bytes of the message are not of the character set that MSH-18 names.' },
+  switched: { kind: 'AE', segment: 'MSH', field: 18, code: '103', text: 'Character sets cannot be switched within a message. Send it in UNICODE UTF-8.' },
   reused: { kind: 'AE', segment: 'MSH', field: 10, code: '205', text: 'Another message had this control id. Give each message its own.' },
   'not-stored': { kind: 'AE', segment: 'MSH', field: 10, code: '207', text: 'The message could not be stored. Send it again.' },
 } as const satisfies Readonly<Record<string, Fault>>
