@@ -47,10 +47,12 @@ export function announce(tx: Transaction, stored: Stored<Resource>, was: { creat
   }
 }
 
-/** Deletes the version that was read, and tells of an allergy that no longer counts. */
-export function removeResource(tx: Transaction, resource: Stored<Resource>): void {
+/** Deletes the version that was read, and tells of an allergy that no longer counts. Gives the version of the deletion. */
+export function removeResource(tx: Transaction, resource: Stored<Resource>): string {
   tx.remove(resource)
-  if (resource.resourceType !== 'AllergyIntolerance' || !isActive(resource)) return
+  const version = String(Number(resource.meta.versionId) + 1)
+  if (resource.resourceType !== 'AllergyIntolerance' || !isActive(resource)) return version
   const patientId = resource.patient.reference?.replace('Patient/', '')
   if (patientId) tx.emit(AllergyRemoved, { patientId, allergyId: resource.id, reason: 'deleted' }, { resource, patient: patientId })
+  return version
 }

@@ -1,7 +1,15 @@
 import { resourceTypes } from '@carespine/fhir/definitions'
-import type { CapabilityStatement } from '@carespine/fhir/resource'
+import type { CapabilityStatement, ResourceType } from '@carespine/fhir/resource'
 import { searchParametersOf } from '@carespine/fhir/search-parameters'
+import type { RestResource } from './interaction.ts'
+import { interactions } from './interaction-table.ts'
 import { operationsOn, operationsOnSystem } from './operations.ts'
+import { searchInteractions } from './search-routes.ts'
+
+const served = [...interactions, ...searchInteractions]
+const ofType = served.flatMap((one) => one.ofType ?? []).map((code) => ({ code }))
+const ofSystem = served.flatMap((one) => one.ofSystem ?? []).map((code) => ({ code }))
+const said: Partial<RestResource> = Object.assign({}, ...served.map(({ says }) => says))
 
 /** What this server can do, read off the same tables that do it. */
 export function capabilityStatement(base: string, now: Date): CapabilityStatement {
@@ -13,7 +21,7 @@ export function capabilityStatement(base: string, now: Date): CapabilityStatemen
     software: { name: 'Carespine', version: '0.1.0' },
     implementation: { description: 'Carespine FHIR R4 API', url: base },
     fhirVersion: '4.0.1',
-    format: ['application/fhir+json'],
+    format: ['application/fhir+json', 'application/fhir+xml'],
     rest: [
       {
         mode: 'server',
@@ -21,19 +29,39 @@ export function capabilityStatement(base: string, now: Date): CapabilityStatemen
           description: 'OAuth 2 bearer tokens from /oauth2/token (client credentials) or from sign-in.',
           service: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code: 'OAuth' }] }],
         },
-        interaction: [{ code: 'transaction' }, { code: 'batch' }],
+        interaction: ofSystem,
         operation: operationsOnSystem(),
-        resource: resourceTypes.map((type) => ({
-          type: type as NonNullable<NonNullable<CapabilityStatement['rest']>[number]['resource']>[number]['type'],
-          versioning: 'versioned-update',
-          readHistory: true,
-          updateCreate: true,
-          conditionalCreate: false,
-          interaction: (['read', 'vread', 'update', 'delete', 'history-instance', 'create', 'search-type'] as const).map((code) => ({ code })),
-          searchParam: [...searchParametersOf(type).values()].map(({ code, type: kind }) => ({ name: code, type: kind })),
-          operation: operationsOn(type),
-        })),
+        resource: resourceTypes.map(resourceOf),
       },
     ],
   }
+}
+
+function resourceOf(type: ResourceType): RestResource {
+  const parameters = [...searchParametersOf(type).values()]
+  return {
+    type: type as RestResource['type'],
+    ...said,
+    interaction: ofType,
+    searchInclude: parameters.filter((parameter) => parameter.type === 'reference').map(({ code }) => `${type}:${code}`),
+    searchRevInclude: pointersTo(type),
+    searchParam: parameters.map(({ code, type: kind }) => ({ name: code, type: kind })),
+    operation: operationsOn(type),
+  }
+}
+
+let pointers: Map<string, string[]> | undefined
+
+/** Reference parameters that may lead to a type. */
+function pointersTo(type: ResourceType): string[] {
+  if (!pointers) {
+    pointers = new Map()
+    for (const source of resourceTypes) {
+      for (const { code, type: kind, targets } of searchParametersOf(source).values()) {
+        if (kind !== 'reference') continue
+        for (const target of targets) pointers.set(target, [...(pointers.get(target) ?? []), `${source}:${code}`])
+      }
+    }
+  }
+  return pointers.get(type) ?? []
 }

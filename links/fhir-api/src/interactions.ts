@@ -7,6 +7,7 @@ import type { Actor, Origin, Transaction } from '@carespine/store/contract'
 import type { StoredRow } from '@carespine/store/read-records'
 import { announce, readBefore } from './announce.ts'
 import { bundleBytes } from './bundle-bytes.ts'
+import { checkPreconditions, type Preconditions } from './preconditions.ts'
 
 export interface Caller {
   actor: Actor
@@ -113,12 +114,10 @@ export function withoutServerMeta<R extends Resource>(resource: R): R {
 export async function putResource(
   tx: Transaction,
   resource: Resource,
-  options: { ifMatch?: string } = {},
+  preconditions: Preconditions = {},
 ): Promise<{ stored: Stored<Resource>; created: boolean }> {
   const before = await tx.versionOf(resource.resourceType, resource.id ?? '')
-  if (options.ifMatch !== undefined && options.ifMatch !== before?.version) {
-    refuse('RECORD_VERSION_CONFLICT', { current: before?.version ?? null })
-  }
+  checkPreconditions(preconditions, before)
   const plain = withoutServerMeta(resource)
   const previous = before && !before.deleted ? await readBefore(tx, resource.resourceType, resource.id ?? '') : undefined
   const stored = tx.write(

@@ -170,7 +170,7 @@ async function runStep(
       }
       case 'PUT': {
         const resource = withReferences({ ...(step.resource as Resource), id: step.id }, resolve, step.at)
-        const { stored, created } = await putResource(tx, resource as Resource, step.ifMatch ? { ifMatch: step.ifMatch } : {})
+        const { stored, created } = await putResource(tx, resource as Resource, step.ifMatch ? { ifMatch: [step.ifMatch] } : {})
         return answerFor(stored, created ? '201' : '200')
       }
     }

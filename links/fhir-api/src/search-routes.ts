@@ -4,6 +4,8 @@ import type { ResourceType } from '@carespine/fhir/resource'
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Interaction } from './interaction.ts'
+import { preferencesOf } from './preferences.ts'
 import { baseOf, callerOf, formOf, queryOf } from './read-request.ts'
 import { type Compartment, searchResources, type SearchRequest, searchSystem } from './search.ts'
 
@@ -11,6 +13,9 @@ const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
 
 type InType = FastifyRequest<{ Params: { type: string } }>
 type InCompartment = FastifyRequest<{ Params: { type: string; id: string; inner: string } }>
+
+/** What the capability statement says of them. */
+export const searchInteractions: readonly Pick<Interaction, 'ofType' | 'ofSystem' | 'says'>[] = [{ ofType: ['search-type'], ofSystem: ['search-system'] }]
 
 /** Searches: of one type, of several or all, and within a compartment; each also posted as a form. */
 export function searchRoutes(fhir: FastifyInstance, services: Services, send: (reply: FastifyReply, body: Buffer) => FastifyReply): void {
@@ -40,13 +45,9 @@ function requestOf(request: FastifyRequest): SearchRequest {
   return {
     base: baseOf(request),
     parameters: posted ? [...queryOf(request), ...formOf(request)] : queryOf(request),
-    handling: handlingOf(request),
+    handling: preferencesOf(request.headers).handling,
     ...(posted ? { posted } : {}),
   }
-}
-
-function handlingOf({ headers }: FastifyRequest): 'strict' | 'lenient' {
-  return /(?:^|[;,\s])handling=lenient(?:$|[;,\s])/.test([headers.prefer ?? ''].flat().join(',')) ? 'lenient' : 'strict'
 }
 
 function typeOf(type: string): ResourceType {
