@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { plainArray, textArray } from './array-literal.ts'
 import { type AuditEntry, auditInsert, auditValues } from './audit.ts'
 import { Batch } from './batch.ts'
@@ -17,7 +18,7 @@ type Row = { nth: string }
  */
 export class LookUps {
   readonly #database: Database
-  readonly #batches = new Map<string, Batch<Asked, Row[]>>()
+  readonly #batches = new Map<string, Batch<Asked, Row[] | Error>>()
 
   constructor(database: Database) {
     this.#database = database
@@ -28,12 +29,25 @@ export class LookUps {
     const key = `${scope.branches};${scope.patient};${lookUp.text}`
     let batch = this.#batches.get(key)
     if (!batch) {
-      batch = new Batch((asked) => this.#askAll(scope, lookUp, asked), { largest: 32 })
+      batch = new Batch((asked) => this.#askEach(scope, lookUp, asked), { largest: 32 })
       this.#batches.set(key, batch)
     }
     const rows = await batch.add({ values, notes })
     if (batch.idle) this.#batches.delete(key)
+    if (rows instanceof Error) throw rows
     return rows as R[]
+  }
+
+  // If one of them cannot be answered, each is asked on its own, and only the one at fault fails.
+  async #askEach(scope: Scope, lookUp: LookUp, asked: Asked[]): Promise<(Row[] | Error)[]> {
+    try {
+      return await this.#askAll(scope, lookUp, asked)
+    } catch (error) {
+      if (asked.length === 1 || !(error instanceof pg.DatabaseError)) throw error
+      return await Promise.all(
+        asked.map(async (one) => (await this.#askAll(scope, lookUp, [one]).catch((fault: Error) => [fault]))[0] as Row[] | Error),
+      )
+    }
   }
 
   async #askAll(scope: Scope, lookUp: LookUp, asked: Asked[]): Promise<Row[][]> {
