@@ -13,11 +13,25 @@ export interface ElementDefinition {
   r?: readonly string[]
   /** Required value set. */
   b?: string
+  /** Extensible value set. */
+  e?: string
+  /** Invariants of this place alone. */
+  c?: readonly InvariantDefinition[]
+}
+
+/** A constraint as the definitions give it: an expression that is true of what is valid. */
+export interface InvariantDefinition {
+  key: string
+  human: string
+  expression: string
+  /** 1 for what is good practice only. */
+  w?: 1
 }
 
 interface Definitions {
   resourceTypes: ResourceType[]
   structures: Record<string, Record<string, ElementDefinition>>
+  invariants: Record<string, InvariantDefinition[]>
   bindings: Record<string, Record<string, string[]>>
 }
 
@@ -37,6 +51,16 @@ export function isResourceType(name: string): name is ResourceType {
 /** Elements of a resource, a datatype or an inner structure (`Observation.component`); undefined when unknown. */
 export function elementsOf(path: string): Readonly<Record<string, ElementDefinition>> | undefined {
   return Object.hasOwn(definitions.structures, path) ? definitions.structures[path] : undefined
+}
+
+/** Every structure there is. */
+export function structureNames(): string[] {
+  return Object.keys(definitions.structures)
+}
+
+/** Invariants of a resource, a datatype or an inner structure. */
+export function invariantsOf(path: string): readonly InvariantDefinition[] {
+  return (Object.hasOwn(definitions.invariants, path) && definitions.invariants[path]) || []
 }
 
 /** Codes by system of a required value set. */

@@ -1,0 +1,372 @@
+import { ExpressionFault } from './fhirpath-syntax.ts'
+import {
+  addChildren,
+  allChildren,
+  boolean,
+  descendantsOf,
+  distinct,
+  integer,
+  isObject,
+  isOfType,
+  type Item,
+  type Items,
+  NOTHING,
+  numberOf,
+  sameItem,
+  single,
+  stringOf,
+  text,
+  truthOf,
+} from './fhirpath-values.ts'
+import { narrativeFault } from './narrative.ts'
+
+/** What an expression may ask about beyond the value it stands on. */
+export interface Surroundings {
+  /** `%resource`: the resource that the value stands in. */
+  resource: Item
+  /** `%rootResource`: what contains that resource, or itself. */
+  root: Item
+  /** `%extension`: the one whose condition is looked at. */
+  extension?: Item
+  /** What a reference or a URL leads to, as far as it is at hand. */
+  resolve?(reference: string): Item | undefined
+  /** Whether a code is in a value set; undefined when that is not known. */
+  isMember?(valueSet: string, coding: { system?: string; code: string }): boolean | undefined
+  /** Whether a value fits a profile; undefined when the profile is not known. */
+  conformsTo?(item: Item, profile: string): boolean | undefined
+}
+
+/** Where an expression stands while it is evaluated. */
+export interface Frame {
+  context: Item
+  /** `$this`. */
+  focus: Items
+  /** `$index`. */
+  index: number
+  around: Surroundings
+}
+
+export type Evaluate = (frame: Frame) => Items
+
+interface Call {
+  on: Items
+  args: readonly Evaluate[]
+  frame: Frame
+}
+
+interface Builtin {
+  /** Fewest and most arguments. */
+  args: readonly [number, number]
+  run(call: Call): Items
+}
+
+const none = [0, 0] as const
+const one = [1, 1] as const
+const maybe = [0, 1] as const
+
+const within = (frame: Frame, item: Item, index: number): Frame => ({ ...frame, focus: [item], index })
+
+function keep({ on, args: [criteria], frame }: Call): Items {
+  return criteria ? on.filter((item, at) => truthOf(criteria(within(frame, item, at))) === true) : on
+}
+
+function each({ on, args: [projection], frame }: Call): Items {
+  return on.flatMap((item, at) => projection?.(within(frame, item, at)) ?? [])
+}
+
+function argument({ args, frame }: Call, nth = 0): Items {
+  return args[nth]?.(frame) ?? NOTHING
+}
+
+/** A function of one text, and of further texts; nothing when one of them is absent. */
+function ofText(count: 0 | 1 | 2, run: (value: string, first: string, second: string) => Items): Builtin {
+  return {
+    args: [count, count],
+    run(call) {
+      const value = stringOf(call.on)
+      const first = count > 0 ? stringOf(argument(call)) : ''
+      const second = count > 1 ? stringOf(argument(call, 1)) : ''
+      return value === undefined || first === undefined || second === undefined ? NOTHING : run(value, first, second)
+    },
+  }
+}
+
+function ofNumber(run: (value: number) => Items): Builtin {
+  return {
+    args: none,
+    run({ on }) {
+      const value = numberOf(on)
+      return value === undefined ? NOTHING : run(value)
+    },
+  }
+}
+
+const quantify = (run: (values: (boolean | undefined)[]) => boolean): Builtin => ({
+  args: none,
+  run: ({ on }) => boolean(run(on.map((item) => truthOf([item])))),
+})
+
+const among = (items: Items) => (item: Item): boolean => items.some((known) => sameItem(known, item) === true)
+
+function except(items: Items, others: Items): Items {
+  const isOther = among(others)
+  return items.filter((item) => !isOther(item))
+}
+
+const patterns = new Map<string, RegExp>()
+
+function patternOf(source: string): RegExp {
+  let pattern = patterns.get(source)
+  if (!pattern) {
+    try {
+      pattern = new RegExp(source, 's')
+    } catch {
+      throw new ExpressionFault('its regular expression cannot be read')
+    }
+    if (patterns.size < 1000) patterns.set(source, pattern)
+  }
+  return pattern
+}
+
+const decimal = (value: number): Items => [{ value, type: 'System.Decimal' }]
+
+function converts(to: (items: Items) => Items): Builtin {
+  return { args: none, run: ({ on }) => (on.length === 0 ? NOTHING : boolean(to(on).length > 0)) }
+}
+
+const toInteger = (items: Items): Items => {
+  const value = single(items)?.value
+  if (typeof value === 'boolean') return integer(value ? 1 : 0)
+  if (typeof value === 'number') return Number.isInteger(value) ? integer(value) : NOTHING
+  return typeof value === 'string' && /^[+-]?\d{1,10}$/.test(value) ? integer(Number(value)) : NOTHING
+}
+
+const toDecimal = (items: Items): Items => {
+  const value = single(items)?.value
+  if (typeof value === 'boolean') return decimal(value ? 1 : 0)
+  if (typeof value === 'number') return decimal(value)
+  return typeof value === 'string' && /^[+-]?\d+(\.\d+)?$/.test(value) ? decimal(Number(value)) : NOTHING
+}
+
+const toBoolean = (items: Items): Items => {
+  const value = single(items)?.value
+  if (typeof value === 'boolean') return boolean(value)
+  const said = String(value).toLowerCase()
+  if (['true', 't', 'yes', 'y', '1', '1.0'].includes(said)) return boolean(true)
+  return ['false', 'f', 'no', 'n', '0', '0.0'].includes(said) ? boolean(false) : NOTHING
+}
+
+const toText = (items: Items): Items => {
+  const value = stringOf(items)
+  return value === undefined ? NOTHING : text(value)
+}
+
+const toDate = (type: string, pattern: RegExp) => (items: Items): Items => {
+  const value = single(items)?.value
+  return typeof value === 'string' && pattern.test(value) ? [{ value, type }] : NOTHING
+}
+
+const toDay = toDate('System.Date', /^\d{4}(-\d{2}(-\d{2})?)?$/)
+const toMoment = toDate('System.DateTime', /^\d{4}(-\d{2}(-\d{2}(T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/)
+const toTime = toDate('System.Time', /^\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?$/)
+
+function codingsOf({ value, type }: Item): { system?: string; code: string }[] {
+  if (typeof value === 'string') return [{ code: value }]
+  if (!isObject(value)) return []
+  if (type === 'CodeableConcept') {
+    return Array.isArray(value.coding) ? value.coding.flatMap((coding) => codingsOf({ value: coding, type: 'Coding' })) : []
+  }
+  if (typeof value.code !== 'string') return []
+  return [{ ...(typeof value.system === 'string' ? { system: value.system } : {}), code: value.code }]
+}
+
+const convert = (run: (items: Items) => Items): Builtin => ({ args: none, run: ({ on }) => (on.length === 0 ? NOTHING : run(on)) })
+const round = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits
+
+/** The functions of FHIRPath (http://hl7.org/fhirpath/N1) and of FHIR (http://hl7.org/fhir/R4/fhirpath.html#functions). */
+export const builtins: Readonly<Record<string, Builtin>> = {
+  // Existence
+  empty: { args: none, run: ({ on }) => boolean(on.length === 0) },
+  exists: { args: maybe, run: (call) => boolean(keep(call).length > 0) },
+  all: { args: one, run: (call) => boolean(keep(call).length === call.on.length) },
+  allTrue: quantify((values) => values.every((value) => value === true)),
+  anyTrue: quantify((values) => values.includes(true)),
+  allFalse: quantify((values) => values.every((value) => value === false)),
+  anyFalse: quantify((values) => values.includes(false)),
+  subsetOf: { args: one, run: (call) => boolean(call.on.every(among(argument(call)))) },
+  supersetOf: { args: one, run: (call) => boolean(argument(call).every(among(call.on))) },
+  count: { args: none, run: ({ on }) => integer(on.length) },
+  distinct: { args: none, run: ({ on }) => distinct(on) },
+  isDistinct: { args: none, run: ({ on }) => boolean(distinct(on).length === on.length) },
+  not: {
+    args: none,
+    run({ on }) {
+      const truth = truthOf(on)
+      return truth === undefined ? NOTHING : boolean(!truth)
+    },
+  },
+
+  // Filtering, projection and subsetting
+  where: { args: one, run: keep },
+  select: { args: one, run: each },
+  repeat: {
+    args: one,
+    run(call) {
+      const found: Item[] = []
+      for (let next = each(call); next.length > 0; next = each({ ...call, on: next })) {
+        next = except(next, found)
+        found.push(...next)
+        if (found.length > 10_000) throw new ExpressionFault('it reads too much')
+      }
+      return found
+    },
+  },
+  first: { args: none, run: ({ on }) => on.slice(0, 1) },
+  last: { args: none, run: ({ on }) => on.slice(-1) },
+  tail: { args: none, run: ({ on }) => on.slice(1) },
+  skip: { args: one, run: (call) => call.on.slice(Math.max(0, numberOf(argument(call)) ?? 0)) },
+  take: { args: one, run: (call) => call.on.slice(0, Math.max(0, numberOf(argument(call)) ?? 0)) },
+  single: {
+    args: none,
+    run({ on }) {
+      const item = single(on)
+      return item ? [item] : NOTHING
+    },
+  },
+  intersect: { args: one, run: (call) => distinct(call.on.filter(among(argument(call)))) },
+  exclude: { args: one, run: (call) => except(call.on, argument(call)) },
+  union: { args: one, run: (call) => distinct([...call.on, ...argument(call)]) },
+  combine: { args: one, run: (call) => [...call.on, ...argument(call)] },
+  iif: {
+    args: [2, 3],
+    run({ on, args: [criterion, yes, no], frame }) {
+      const [item] = on
+      const inner = item && on.length === 1 ? within(frame, item, 0) : { ...frame, focus: on }
+      const branch = truthOf(criterion?.(inner) ?? NOTHING) === true ? yes : no
+      return branch?.(inner) ?? NOTHING
+    },
+  },
+
+  // Conversion
+  toInteger: convert(toInteger),
+  toDecimal: convert(toDecimal),
+  toBoolean: convert(toBoolean),
+  toString: convert(toText),
+  toDate: convert(toDay),
+  toDateTime: convert(toMoment),
+  toTime: convert(toTime),
+  convertsToInteger: converts(toInteger),
+  convertsToDecimal: converts(toDecimal),
+  convertsToBoolean: converts(toBoolean),
+  convertsToString: converts(toText),
+  convertsToDate: converts(toDay),
+  convertsToDateTime: converts(toMoment),
+  convertsToTime: converts(toTime),
+
+  // Texts
+  length: ofText(0, (value) => integer(value.length)),
+  upper: ofText(0, (value) => text(value.toUpperCase())),
+  lower: ofText(0, (value) => text(value.toLowerCase())),
+  trim: ofText(0, (value) => text(value.trim())),
+  toChars: ofText(0, (value) => [...value].flatMap((one) => text(one))),
+  startsWith: ofText(1, (value, start) => boolean(value.startsWith(start))),
+  endsWith: ofText(1, (value, end) => boolean(value.endsWith(end))),
+  contains: ofText(1, (value, part) => boolean(value.includes(part))),
+  indexOf: ofText(1, (value, part) => integer(value.indexOf(part))),
+  matches: ofText(1, (value, pattern) => boolean(patternOf(pattern).test(value))),
+  matchesFull: ofText(1, (value, pattern) => boolean(patternOf(`^(?:${pattern})$`).test(value))),
+  split: ofText(1, (value, separator) => value.split(separator).flatMap((part) => text(part))),
+  replace: ofText(2, (value, pattern, by) => text(value.replaceAll(pattern, by))),
+  replaceMatches: ofText(2, (value, pattern, by) => text(value.replace(new RegExp(patternOf(pattern).source, 'gs'), by))),
+  join: { args: maybe, run: (call) => text(call.on.map((item) => stringOf([item]) ?? '').join(stringOf(argument(call)) ?? '')) },
+  substring: {
+    args: [1, 2],
+    run(call) {
+      const value = stringOf(call.on)
+      const start = numberOf(argument(call))
+      const length = numberOf(argument(call, 1))
+      if (value === undefined || start === undefined || start < 0 || start >= value.length) return NOTHING
+      return text(value.slice(start, length === undefined ? undefined : start + length))
+    },
+  },
+
+  // Numbers
+  abs: ofNumber((value) => decimal(Math.abs(value))),
+  ceiling: ofNumber((value) => integer(Math.ceil(value))),
+  floor: ofNumber((value) => integer(Math.floor(value))),
+  truncate: ofNumber((value) => integer(Math.trunc(value))),
+  sqrt: ofNumber((value) => (value < 0 ? NOTHING : decimal(Math.sqrt(value)))),
+  exp: ofNumber((value) => decimal(Math.exp(value))),
+  ln: ofNumber((value) => decimal(Math.log(value))),
+  round: {
+    args: maybe,
+    run(call) {
+      const value = numberOf(call.on)
+      return value === undefined ? NOTHING : decimal(round(value, numberOf(argument(call)) ?? 0))
+    },
+  },
+
+  // Tree
+  children: {
+    args: none,
+    run({ on }) {
+      const found: Item[] = []
+      for (const item of on) allChildren(item, found)
+      return found
+    },
+  },
+  descendants: { args: none, run: ({ on }) => descendantsOf(on) },
+  trace: { args: [1, 2], run: ({ on }) => on },
+
+  // FHIR
+  hasValue: { args: none, run: ({ on: [item, second] }) => boolean(item !== undefined && !second && item.value !== undefined && !isObject(item.value)) },
+  getValue: { args: none, run: ({ on }) => on.filter(({ value }) => value !== undefined && !isObject(value)) },
+  htmlChecks: { args: none, run: ({ on }) => boolean(on.every(({ value }) => typeof value === 'string' && narrativeFault(value) === undefined)) },
+  extension: {
+    args: one,
+    run(call) {
+      const url = stringOf(argument(call))
+      const found: Item[] = []
+      for (const item of call.on) addChildren(item, 'extension', found)
+      return found.filter(({ value }) => (value as { url?: unknown }).url === url)
+    },
+  },
+  resolve: {
+    args: none,
+    run: ({ on, frame }) =>
+      on.flatMap(({ value }) => {
+        const reference = isObject(value) ? value.reference : value
+        return (typeof reference === 'string' && frame.around.resolve?.(reference)) || []
+      }),
+  },
+  memberOf: {
+    args: one,
+    run(call) {
+      const valueSet = stringOf(argument(call))
+      const item = single(call.on)
+      if (valueSet === undefined || !item) return NOTHING
+      const answers = codingsOf(item).map((coding) => call.frame.around.isMember?.(valueSet, coding))
+      if (answers.includes(true)) return boolean(true)
+      return answers.includes(undefined) ? NOTHING : boolean(false)
+    },
+  },
+  conformsTo: {
+    args: one,
+    run(call) {
+      const profile = stringOf(argument(call))
+      const item = single(call.on)
+      const answer = profile === undefined || !item ? undefined : call.frame.around.conformsTo?.(item, profile)
+      return answer === undefined ? NOTHING : boolean(answer)
+    },
+  },
+}
+
+/** Functions whose argument is the name of a type. */
+export const typeFunctions: Readonly<Record<string, (items: Items, type: string) => Items>> = {
+  ofType: (items, type) => items.filter((item) => isOfType(item, type)),
+  as: (items, type) => items.filter((item) => isOfType(item, type)),
+  is(items, type) {
+    const item = single(items)
+    return item ? boolean(isOfType(item, type)) : NOTHING
+  },
+}
