@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { isOrigin } from './cors.ts'
 
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
 
@@ -31,6 +32,7 @@ const Environment = z.object({
   CARESPINE_KEK_FILE: z.string().optional(),
   METRICS_ACCESS: z.enum(['local', 'token']).default('local'),
   TRUSTED_PROXIES: list('').pipe(z.array(z.string().refine(isAddress, 'give addresses, subnets such as 10.0.0.0/8, or loopback'))),
+  CORS_ORIGINS: list('').pipe(z.array(z.string().refine(isOrigin, 'give origins such as https://app.example.org, without a path, or *'))),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 })
 
@@ -49,6 +51,8 @@ export interface Config {
   metricsAccess: 'local' | 'token'
   /** Whose X-Forwarded headers are believed. */
   trustedProxies: readonly string[]
+  /** Origins whose pages may call FHIR and sign-in for apps; `*` for all. */
+  corsOrigins: readonly string[]
   logLevel: string
 }
 
@@ -75,6 +79,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ...(kek ? { kek } : {}),
     metricsAccess: data.METRICS_ACCESS,
     trustedProxies: data.TRUSTED_PROXIES,
+    corsOrigins: data.CORS_ORIGINS,
     logLevel: data.LOG_LEVEL,
   }
 }

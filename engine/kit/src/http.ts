@@ -5,6 +5,7 @@ import fastify, { LogController, type FastifyError, type FastifyInstance, type F
 import { registerApiDocs } from './api-docs.ts'
 import { isFromThisMachine } from './caller.ts'
 import { actionPath, type RefusalDefinition, z } from './contract.ts'
+import { allowOrigins, type CorsRules } from './cors.ts'
 import { readJsonBodies } from './json-body.ts'
 import { type GaugeGroup, gaugesOfModules, serveMetrics } from './metrics.ts'
 import { allows } from './permission.ts'
@@ -32,6 +33,8 @@ export interface HttpOptions {
   metricsAccess: 'local' | 'token'
   /** Whose X-Forwarded headers are believed: addresses, subnets, or names such as `loopback`. Default: nobody's. */
   trustedProxies?: readonly string[]
+  /** Pages of other origins that may call. Default: none. */
+  cors?: CorsRules
 }
 
 const CORRELATION = /^[\w.-]{8,64}$/
@@ -72,6 +75,8 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
       if (config?.allow === undefined) throw new Error(`${method} ${url} names no permission: set config.allow`)
     }
   })
+  // Before the sign-in is looked at: a page may read why it was refused.
+  if (options.cors && options.cors.origins.length > 0) allowOrigins(app, options.cors)
   app.addHook('onRequest', async (request, reply) => {
     const given = request.headers['x-correlation-id']
     const correlationId = typeof given === 'string' && CORRELATION.test(given) ? given : request.id
