@@ -67,7 +67,7 @@ describe('everything of a patient', () => {
       stored.push(made.id)
     }
     await fhir.create({ resourceType: 'Condition', subject, ...inEncounter, code: { text: 'cough' }, recordedDate: '2023-05-01' })
-    await fhir.create({ resourceType: 'AllergyIntolerance', patient: subject, code: { text: 'nuts' } })
+    await fhir.create({ resourceType: 'AllergyIntolerance', patient: subject, code: { text: 'nuts' }, clinicalStatus: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical', code: 'active' }] } })
     await fhir.create(observation(`Patient/${(await fhir.create({ resourceType: 'Patient', active: true } as Patient)).id}`, '8867-4', '2024-03-01'))
   })
 

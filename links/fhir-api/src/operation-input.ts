@@ -159,7 +159,9 @@ export function readInput({ inputs, understood, more = [] }: InputRules, query: 
 
 function parametersIn(body: unknown, inputs: InputRules['inputs']): ParametersParameter[] {
   if (body === undefined || body === null) return []
-  const issues = validate(body)
+  // Structure is what the code below relies on. Rules of content, such as a comment on each inexact mapping, are for what is
+  // stored: a question is answered all the same.
+  const issues = validate(body).filter(({ severity, code }) => severity === 'error' && code !== 'invariant')
   if (issues.length > 0) refuse('RECORD_INVALID', { issues })
   const resource = body as Resource | Parameters
   if (resource.resourceType === 'Parameters') return resource.parameter ?? []
