@@ -440,6 +440,15 @@ describe('what is stored counts at once', () => {
   })
 })
 
+test('operations are asked and answered in XML as in JSON', async () => {
+  const client = await hospital.asClient()
+  const body = '<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="url"/><valueUri value="http://hl7.org/fhir/ValueSet/administrative-gender"/></parameter></Parameters>'
+  const answer = await client.fetch('/fhir/R4/ValueSet/$expand', { method: 'POST', body, headers: { 'content-type': 'application/fhir+xml', accept: 'application/fhir+xml' } })
+  const text = await answer.text()
+  expect([answer.status, answer.headers.get('content-type')?.split(';')[0]]).toEqual([200, 'application/fhir+xml'])
+  expect(text).toContain('<code value="female"/>')
+})
+
 test('questions about codes need a sign-in and the permission, and the capability statement names them', async () => {
   expect((await fetch(`${hospital.url}/fhir/R4/ValueSet/$expand?url=${GENDER}`)).status).toBe(401)
   const desk = fhirClient((await hospital.signIn('hub')).fetch)
