@@ -43,11 +43,16 @@ function resourceOf(type: ResourceType): RestResource {
     type: type as RestResource['type'],
     ...said,
     interaction: ofType,
-    searchInclude: parameters.filter((parameter) => parameter.type === 'reference').map(({ code }) => `${type}:${code}`),
-    searchRevInclude: pointersTo(type),
+    ...some('searchInclude', parameters.filter((parameter) => parameter.type === 'reference').map(({ code }) => `${type}:${code}`)),
+    ...some('searchRevInclude', pointersTo(type)),
     searchParam: parameters.map(({ code, type: kind }) => ({ name: code, type: kind })),
-    operation: operationsOn(type),
+    ...some('operation', operationsOn(type)),
   }
+}
+
+// An array of FHIR is never empty: http://hl7.org/fhir/R4/json.html#primitive
+function some<N extends string, T>(name: N, list: readonly T[]): Partial<Record<N, T[]>> {
+  return list.length > 0 ? ({ [name]: [...list] } as Record<N, T[]>) : {}
 }
 
 let pointers: Map<string, string[]> | undefined
