@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { CapabilityStatement, Observation, OperationOutcome, Patient, Resource } from '@carespine/fhir/resource'
+import type { Bundle, CapabilityStatement, Observation, OperationOutcome, Patient, Resource } from '@carespine/fhir/resource'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultsOf, fhirClient, type FhirClient } from './fhir-client.ts'
 import { startTestHospital, type TestHospital } from './test-hospital.ts'
@@ -113,10 +114,10 @@ describe('a condition instead of an id', () => {
     expect([answer.status, ...faultsOf(answer)]).toEqual([400, code])
   })
 
-  test('needs the permission to read, since it tells what is there', async () => {
-    const nurse = fhirClient((await hospital.signIn('billing').catch(() => hospital.signIn('nurse'))).fetch)
-    const answer = await nurse.send('PUT', `/Observation?identifier=x|${randomUUID()}`, { resourceType: 'Observation', status: 'final', code: { text: 'x' } })
-    expect([201, 403]).toContain(answer.status)
+  test('looks at nothing that the caller may not read', async () => {
+    const desk = fhirClient((await hospital.signIn('hub')).fetch)
+    const answer = await desk.send('PUT', '/Patient?organization.name=x', { resourceType: 'Patient' })
+    expect([answer.status, ...faultsOf(answer)]).toEqual([403, 'forbidden'])
   })
 })
 
@@ -186,6 +187,148 @@ describe('as much of the answer as is wanted', () => {
     const { id } = await fhir.create({ resourceType: 'Patient', active: true } as Patient)
     const { body } = await fhir.send<Patient>('PUT', `/Patient/${id}`, { resourceType: 'Patient', id, active: true })
     expect(body.meta?.versionId).toBe('2')
+  })
+})
+
+describe('history', () => {
+  const told = (bundle: Bundle) => bundle.entry?.map(({ request, response, resource }) => [request?.method, request?.url, response?.status, resource?.meta?.versionId])
+  const pathOf = (bundle: Bundle, relation: string) => bundle.link?.find((link) => link.relation === relation)?.url.replace(`${hospital.url}/fhir/R4`, '')
+
+  /** Every page of a history. */
+  async function pages(path: string, between?: () => Promise<unknown>): Promise<Bundle[]> {
+    const read: Bundle[] = []
+    for (let next: string | undefined = path; next !== undefined; ) {
+      const page: Bundle = await fhir.search(next)
+      read.push(page)
+      next = pathOf(page, 'next')
+      await between?.()
+    }
+    return read
+  }
+
+  /** The instant of a version, and one just after it. */
+  async function timesOf(path: string): Promise<string[]> {
+    return (await fhir.search(path)).entry?.map(({ response }) => response?.lastModified ?? '') ?? []
+  }
+
+  test('of one resource tells creation, changes, deletion and return', async () => {
+    const id = `told-${randomUUID().slice(0, 8)}`
+    const put = () => fhir.send('PUT', `/Basic/${id}`, { resourceType: 'Basic', id, code: { text: 'x' } })
+    for (const change of [put, put, () => fhir.send('DELETE', `/Basic/${id}`), put]) await change()
+    const bundle = await fhir.search(`/Basic/${id}/_history`)
+    expect([bundle.type, bundle.entry?.every(({ fullUrl }) => fullUrl === `${hospital.url}/fhir/R4/Basic/${id}`)]).toEqual(['history', true])
+    const all = [
+      ['PUT', `Basic/${id}`, '201', '4'],
+      ['DELETE', `Basic/${id}`, '204', undefined],
+      ['PUT', `Basic/${id}`, '200', '2'],
+      ['PUT', `Basic/${id}`, '201', '1'],
+    ]
+    expect(told(bundle)).toEqual(all)
+    expect(told(await fhir.search(`/Basic/${id}/_history?_sort=_lastUpdated`))).toEqual(all.toReversed())
+    for (const sort of ['', '&_sort=_lastUpdated']) {
+      const read = await pages(`/Basic/${id}/_history?_count=1${sort}`)
+      expect(read.flatMap((page) => told(page))).toEqual(sort === '' ? all : all.toReversed())
+      expect(read).toHaveLength(4)
+    }
+    const [posted] = (await fhir.search(`/Patient/${(await fhir.create({ resourceType: 'Patient', active: true } as Patient)).id}/_history`)).entry ?? []
+    expect(posted?.request).toEqual({ method: 'POST', url: 'Patient' })
+    expect(faultsOf(await fhir.send('GET', '/Basic/nobody/_history'))).toEqual(['not-found'])
+  })
+
+  test('is narrowed by when versions were written, and by when they were the current one', async () => {
+    const { id } = await fhir.create({ resourceType: 'Basic', code: { text: 'a' } })
+    for (const text of ['b', 'c']) {
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      await fhir.send('PUT', `/Basic/${id}`, { resourceType: 'Basic', id, code: { text } })
+    }
+    const [third = '', second = '', first = ''] = await timesOf(`/Basic/${id}/_history`)
+    const versions = async (query: string) => (await fhir.search(`/Basic/${id}/_history?${query}`)).entry?.map(({ resource }) => resource?.meta?.versionId) ?? []
+    expect(await versions(`_since=${second}`)).toEqual(['3', '2'])
+    expect(await versions(`_since=${new Date(Date.parse(third) + 1).toISOString()}`)).toEqual([])
+    expect(await versions(`_at=${new Date(Date.parse(second) + 1).toISOString()}`)).toEqual(['2'])
+    expect(await versions(`_at=${new Date(Date.parse(first) - 1).toISOString()}`)).toEqual([])
+    expect(await versions(`_at=${third.slice(0, 10)}`)).toEqual(['3', '2', '1'])
+    expect(await versions('_at=2001')).toEqual([])
+    for (const type of ['/Basic', '']) {
+      const bundle = await fhir.search(`${type}/_history?_at=${new Date(Date.parse(second) + 1).toISOString()}&_count=1000`)
+      expect(bundle.entry?.filter(({ resource }) => resource?.id === id).map(({ resource }) => resource?.meta?.versionId), type).toEqual(['2'])
+    }
+  })
+
+  test('of a type and of everything has each version once, in order, while others write', async () => {
+    const text = randomUUID()
+    const ids: string[] = []
+    const write = async (): Promise<void> => {
+      ids.push((await fhir.create({ resourceType: 'Basic', code: { text } })).id)
+      const id = ids[Math.floor(ids.length / 2)] ?? ''
+      await fhir.send('PUT', `/Basic/${id}`, { resourceType: 'Basic', id, code: { text } })
+      await fhir.create({ resourceType: 'Group', type: 'person', actual: true })
+    }
+    const since = new Date().toISOString()
+    for (let at = 0; at < 12; at++) await write()
+    const before = new Set((await pages(`/Basic/_history?_since=${since}&_count=100`)).flatMap((page) => page.entry?.map(({ resource }) => `${resource?.id}/${resource?.meta?.versionId}`) ?? []))
+    expect(before.size).toBe(24)
+    for (const path of ['/Basic/_history', '/_history']) {
+      for (const sort of ['', '&_sort=_lastUpdated']) {
+        let writes = 0
+        // Oldest first, a reader meets what is written meanwhile: it stops after a while.
+        const read = await pages(`${path}?_since=${since}&_count=5${sort}`, async () => {
+          if (writes++ < 4) await write()
+        })
+        const entries = read.flatMap((page) => page.entry ?? [])
+        const seen = entries.map(({ fullUrl, response }) => `${fullUrl} ${response?.etag}`)
+        expect(new Set(seen).size, path + sort).toBe(seen.length)
+        const basics = new Set(entries.flatMap(({ resource }) => (resource?.resourceType === 'Basic' ? [`${resource.id}/${resource.meta?.versionId}`] : [])))
+        expect([...before].filter((version) => !basics.has(version)), path + sort).toEqual([])
+        const times = entries.map(({ response }) => response?.lastModified ?? '')
+        expect(times, path + sort).toEqual(sort === '' ? times.toSorted().toReversed() : times.toSorted())
+      }
+    }
+    const types = new Set((await fhir.search(`/_history?_since=${since}&_count=200`)).entry?.map(({ request }) => request?.url.split('/')[0]))
+    expect([...types].toSorted()).toEqual(['Basic', 'Group'])
+  })
+
+  test.each([
+    ['/Patient/_history?_count=some', 'value'],
+    ['/Patient/_history?_since=yesterday', 'value'],
+    ['/Patient/_history?_at=2024-99', 'value'],
+    ['/Patient/_history?_sort=name', 'not-supported'],
+    ['/_history?_list=7', 'not-supported'],
+    ['/Patient/_history?name=x', 'not-supported'],
+    ['/Patient/_history?_cursor=bm9uc2Vuc2U', 'structure'],
+  ])('%s is refused', async (path, code) => {
+    const answer = await fhir.send('GET', path)
+    expect([answer.status, ...faultsOf(answer)]).toEqual([400, code])
+  })
+
+  test('what is not known is left out under lenient handling', async () => {
+    expect((await fhir.send('GET', '/Patient/_history?name=x', undefined, { prefer: 'handling=lenient' })).status).toBe(200)
+  })
+
+  test('shows nothing of another branch, and only types that may be read', async () => {
+    const since = new Date().toISOString()
+    const { id } = await fhir.create({ resourceType: 'Observation', status: 'final', code: { text: 'hidden' } } as Observation)
+    await fhir.send('DELETE', `/Observation/${id}`)
+    const stranger = fhirClient((await hospital.signIn('provider', 'other')).fetch)
+    for (const path of ['/Observation/_history', '/_history']) {
+      expect((await fhir.search(`${path}?_since=${since}`)).entry).toHaveLength(2)
+      expect((await stranger.search(`${path}?_since=${since}`)).entry, path).toBeUndefined()
+    }
+    expect((await stranger.send('GET', `/Observation/${id}/_history`)).status).toBe(404)
+    await fhir.create({ resourceType: 'Patient', active: true } as Patient)
+    const desk = fhirClient((await hospital.signIn('hub')).fetch)
+    expect((await desk.send('GET', '/Observation/_history')).status).toBe(403)
+    expect((await desk.search(`/_history?_since=${since}`)).entry?.map(({ request }) => request?.url)).toEqual(['Patient'])
+  })
+
+  test('what was shown is in the audit trail', async () => {
+    const { id } = await fhir.create({ resourceType: 'Patient', active: true } as Patient)
+    for (const path of [`/Patient/${id}/_history`, '/Patient/_history?_count=1', '/_history?_count=1']) await fhir.search(path)
+    const client = new pg.Client({ connectionString: hospital.databaseUrl })
+    await client.connect()
+    const { rows } = await client.query("select resource_type, resource from audit.entry where action = 'fhir.history' and patient = $1 order by id", [id])
+    await client.end()
+    expect(rows).toEqual([{ resource_type: 'Patient', resource: id }, { resource_type: 'Patient', resource: null }, { resource_type: 'Patient', resource: null }])
   })
 })
 

@@ -118,23 +118,6 @@ export class RecordReader {
     return found
   }
 
-  /** Versions of one resource, newest first, below version `before`. */
-  async readHistory(
-    scope: Scope,
-    type: ResourceType,
-    id: string,
-    page: { before?: number; limit: number },
-  ): Promise<StoredRow[]> {
-    const table = `fhir.${type.toLowerCase()}`
-    return await this.#query(scope, {
-      name: nameOf('history', type, scope),
-      text:
-        `select * from (select ${row} from ${table} t where t.id = $1${meant(scope, type, 4)} union all select ` +
-        `${historyRow} from ${table}_history t where t.id = $1${meant(scope, type, 4)}) t where version < $2 order by version desc limit $3`,
-      values: [idKey(id), page.before ?? 2147483647, page.limit, ...ownOf(scope, type)],
-    })
-  }
-
   /** Every current resource of a patient's compartment that the scope shows, the Patient first. */
   async readCompartment(scope: Scope, patient: string): Promise<{ type: ResourceType; row: StoredRow }[]> {
     const key = idKey(patient)

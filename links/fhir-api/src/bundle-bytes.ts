@@ -32,7 +32,7 @@ export function entryOf(base: string, type: string, body: Buffer, mode: 'match' 
 // store did. Looking only at the beginning, bodies of the second kind were parsed whole: 15 % of the processor time of
 // $everything.
 /** The id in a body; the row holds its key only. */
-function idOf(body: Buffer, row: StoredRow): string {
+export function idOf(body: Buffer, row: StoredRow): string {
   const own = `"id":"${row.id}"`
   if (body.toString('latin1', 0, 400).includes(own) || body.toString('latin1', Math.max(0, body.length - 200)).includes(own)) return row.id
   return (JSON.parse(body.toString()) as { id: string }).id

@@ -6,7 +6,6 @@ import type { Services } from '@carespine/kit/services'
 import type { Actor, Origin, Transaction } from '@carespine/store/contract'
 import type { StoredRow } from '@carespine/store/read-records'
 import { announce, readBefore } from './announce.ts'
-import { bundleBytes } from './bundle-bytes.ts'
 import { checkPreconditions, type Preconditions } from './preconditions.ts'
 
 export interface Caller {
@@ -47,42 +46,6 @@ export async function readVersion(services: Services, caller: Caller, type: Reso
   const row = await store.reader.readVersion(store.scopeOf(caller.actor), type, id, number)
   await auditRead(services, caller, type, row ? [row] : [], id)
   return serve(services, type, row)
-}
-
-/** Versions of one resource as a history Bundle, newest first. */
-export async function readHistory(
-  services: Services,
-  caller: Caller,
-  type: ResourceType,
-  id: string,
-  page: { count: number; before?: number },
-  base: string,
-): Promise<Buffer> {
-  requirePermission(caller.actor, type, 'read')
-  const { store } = services
-  const rows = await store.reader.readHistory(store.scopeOf(caller.actor), type, id, {
-    limit: page.count + 1,
-    ...(page.before === undefined ? {} : { before: page.before }),
-  })
-  await auditRead(services, caller, type, rows, id)
-  if (rows.length === 0) refuse('RECORD_NOT_FOUND', { resourceType: type })
-  const shown = rows.slice(0, page.count)
-  const entries = shown.map((row) => {
-    const method = row.deleted ? 'DELETE' : row.version === 1 ? 'POST' : 'PUT'
-    const request = { method, url: method === 'POST' ? type : `${type}/${id}` }
-    const response = { status: method === 'POST' ? '201' : row.deleted ? '204' : '200', etag: `W/"${row.version}"`, lastModified: row.updated.toISOString() }
-    return {
-      before: `{"fullUrl":${JSON.stringify(`${base}/${type}/${id}`)},`,
-      ...(row.deleted ? {} : { body: store.bodyOf(type, row) }),
-      after: `"request":${JSON.stringify(request)},"response":${JSON.stringify(response)}}`,
-    }
-  })
-  const last = shown.at(-1)
-  const links = [{ relation: 'self', url: `${base}/${type}/${id}/_history` }]
-  if (rows.length > page.count && last) {
-    links.push({ relation: 'next', url: `${base}/${type}/${id}/_history?_count=${page.count}&_before=${last.version}` })
-  }
-  return bundleBytes({ resourceType: 'Bundle', type: 'history', link: links }, entries)
 }
 
 /** Stores the entry of a read before its answer leaves. */

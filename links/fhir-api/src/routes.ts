@@ -1,20 +1,17 @@
-import { isResourceType } from '@carespine/fhir/definitions'
 import { validate } from '@carespine/fhir/validate'
-import type { ResourceType } from '@carespine/fhir/resource'
 import { Refusal, refuse } from '@carespine/kit/module'
 import { engineRefusals } from '@carespine/kit/refusals'
 import type { Services } from '@carespine/kit/services'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { answerInFormat, formatRefusals } from './in-format.ts'
 import { Asked } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
-import { readHistory } from './interactions.ts'
 import { operationRefusals, operationRoutes } from './operations.ts'
 import { bundleRefusals } from './process-bundle.ts'
 import { bodyMessages, bodyRefusals, readBodies } from './read-bodies.ts'
-import { baseOf, callerOf } from './read-request.ts'
+import { baseOf } from './read-request.ts'
 import { searchRoutes } from './search-routes.ts'
 import { send } from './send.ts'
 
@@ -49,7 +46,6 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
   await app.register(async (fhir) => {
     readBodies(fhir)
     answerInFormat(fhir)
-    fhir.setNotFoundHandler(() => refuse('NOT_FOUND'))
     fhir.setErrorHandler(async (error, request, reply) => {
       const answer = outcomeOf(asRefusal(error), { ...services.refusals, ...known })
       if (!answer) throw error
@@ -58,6 +54,8 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       reply.header('x-correlation-id', request.origin?.correlationId ?? request.id)
       await reply.code(answer.status).type(FHIR_JSON).send(JSON.stringify(answer.body))
     })
+    // After the error handler, which it takes as it finds it.
+    fhir.setNotFoundHandler(() => refuse('NOT_FOUND'))
 
     const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
     const since = services.now()
@@ -78,12 +76,6 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
         handler: (request, reply) => interaction.run(new Asked(services, action, request, reply)),
       })
     }
-    fhir.get<{ Params: Params }>('/:type/:id/_history', signedIn, async (request, reply) => {
-      const { _count, _before } = request.query as { _count?: string; _before?: string }
-      const count = Math.max(1, Math.min(Number(_count) || 50, 500))
-      const page = { count, ...(_before !== undefined && /^\d{1,9}$/.test(_before) ? { before: Number(_before) } : {}) }
-      return send(reply, await readHistory(services, callerOf(request, 'fhir.history'), typeOf(request), request.params.id, page, baseOf(request)))
-    })
     operationRoutes(fhir, services)
     // An unvalidated look: what would be wrong with this resource.
     fhir.post<{ Params: Params }>('/:type/$validate', { ...signedIn, bodyLimit: BUNDLE_LIMIT }, async (request, reply) => {
@@ -101,9 +93,4 @@ function asRefusal(error: unknown): unknown {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Refusal('INPUT_TOO_LARGE')
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Refusal('INPUT_TYPE_UNSUPPORTED')
   return statusCode >= 400 && statusCode < 500 ? new Refusal('INPUT_MALFORMED') : error
-}
-
-function typeOf(request: FastifyRequest<{ Params: Params }>): ResourceType {
-  const { type } = request.params
-  return isResourceType(type) ? type : refuse('FHIR_TYPE_UNKNOWN')
 }
