@@ -43,11 +43,15 @@ export interface TestHospital {
 
 const practitionerId = (role: string, branch: string): string => `${role}-${branch}`
 
-/** A hospital of two branches with one user of each role at each, on a database and a port of its own. */
-export async function startTestHospital(options: { now?(): Date } = {}): Promise<TestHospital> {
+/**
+ * A hospital of two branches with one user of each role at each, on a database and a port of its own.
+ *
+ * @param options.settings Environment variables beside those of every test.
+ */
+export async function startTestHospital({ settings = {}, ...options }: { now?(): Date; settings?: Readonly<Record<string, string>> } = {}): Promise<TestHospital> {
   const database = await testDatabase()
   const dataFolder = await mkdtemp(join(tmpdir(), 'carespine-hospital-'))
-  const config = readConfig({ PORT: '0', HL7_PORT: '0', CARESPINE_DATA: dataFolder, DATABASE_URL: database.url, LOG_LEVEL: 'error' })
+  const config = readConfig({ PORT: '0', HL7_PORT: '0', CARESPINE_DATA: dataFolder, DATABASE_URL: database.url, LOG_LEVEL: 'error', ...settings })
   let hospital = await startHospital(config, { ownerUrl: database.url, ...options })
   const client = await fill(hospital)
   const test: TestHospital = {

@@ -54,8 +54,10 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       reply.header('x-correlation-id', request.origin?.correlationId ?? request.id)
       await reply.code(answer.status).type(FHIR_JSON).send(JSON.stringify(answer.body))
     })
-    // After the error handler, which it takes as it finds it.
-    fhir.setNotFoundHandler(() => refuse('NOT_FOUND'))
+    // Both after the error handler, which they take as they find it; the route keeps the portals' pages out of here.
+    const nowhere = (): never => refuse('NOT_FOUND')
+    fhir.setNotFoundHandler(nowhere)
+    fhir.all('/*', { config: { allow: 'anyone' }, schema: { hide: true } }, nowhere)
 
     const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
     const since = services.now()
