@@ -8,6 +8,7 @@ import { addClient, firstBranch, listBranches } from '@carespine/identity/accoun
 import { PORTALS } from '@carespine/identity/contract'
 import { readConfig } from '@carespine/kit/config'
 import { createServices, registryOf } from '@carespine/kit/runtime'
+import { judgeCodes } from '@carespine/server/judge-codes'
 import { hospitalModules } from '@carespine/server/modules'
 import { openStore } from '@carespine/server/open-store'
 import { startPostgres } from '@carespine/store/embedded-postgres'
@@ -49,6 +50,7 @@ async function open(): Promise<Installation> {
   const registry = registryOf(hospitalModules().modules)
   const { store, applied } = await openStore(config, { ownerUrl, registry, now: () => new Date(), connections: 4 })
   const services = createServices({ registry, store, log: pino({ level: 'silent' }) })
+  judgeCodes(services)
   return {
     services,
     store,

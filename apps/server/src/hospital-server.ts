@@ -10,6 +10,7 @@ import { getNotification, notificationHints } from '@carespine/notifications/con
 import type { Hint } from '@carespine/store/contract'
 import { pino } from 'pino'
 import { joinOthers } from './join-others.ts'
+import { followDefinitions, judgeCodes } from './judge-codes.ts'
 import { hospitalModules } from './modules.ts'
 import { openStore } from './open-store.ts'
 import { runJobs } from './run-jobs.ts'
@@ -47,6 +48,8 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     onMigration: (file) => onProgress(`Updating the database: ${file}`),
   })
   const services = createServices({ registry, store, log })
+  judgeCodes(services)
+  const stopFollowing = await followDefinitions(services)
   const authenticator = await identity.authenticator(services)
 
   const bus: Bus = new InProcessBus({
@@ -122,6 +125,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     bus,
     async close() {
       stopWatching?.()
+      stopFollowing()
       others?.leave()
       await listener?.close()
       await sockets?.close()

@@ -24,7 +24,7 @@ export async function openStore(config: Config, options: OpenOptions): Promise<{
   const wasThere = config.kek !== undefined || existsSync(file)
   const kek = keyEncryptionKey(config.dataFolder, config.kek)
   try {
-    const store = await Store.open({ url, kek, now, governed: registry.governed, ...(connections === undefined ? {} : { connections }) })
+    const store = await Store.open({ url, kek, now, governed: registry.governed, validation: config.validation, ...(connections === undefined ? {} : { connections }) })
     return { store, applied }
   } catch (error) {
     if (!(error instanceof WrongKeyEncryptionKey)) throw error

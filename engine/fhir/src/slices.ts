@@ -23,7 +23,19 @@ interface Discriminator {
   path: string
 }
 
-const paths = new Map<string, { steps: readonly string[]; run: Compiled; resolves: boolean } | null>()
+interface Path {
+  steps: readonly string[]
+  run: Compiled
+  /** It ends with resolve(): what a reference points to is meant. */
+  resolves: boolean
+}
+
+type Asked = { rule: Rule; profile: Profile } | { pattern: unknown[] }
+
+const tells = (rule: Rule): boolean =>
+  Boolean(rule.fixed || rule.pattern || rule.binding || rule.types || rule.slicing || rule.children.size > 0)
+
+const paths = new Map<string, Path | null>()
 
 /** Sorts the values of a sliced element into the slices of a profile. */
 export class Slices {
@@ -87,43 +99,36 @@ export class Slices {
     }
   }
 
-  #items(item: Item, { run }: { run: Compiled }): readonly Item[] {
+  #items(item: Item, { run }: Path): readonly Item[] {
     return run(item, this.#check.around)
   }
 
-  #valueTest(slice: Rule, at: { steps: readonly string[]; run: Compiled }): Test {
-    const asked = this.#asked(slice, this.#profile, at.steps)
-    if (!asked) return () => undefined
-    if ('pattern' in asked) return (item) => this.#items(item, at).some(({ value }) => asked.pattern.some((pattern) => fitsPattern(value, pattern)))
-    const { rule, profile } = asked
-    const hasSomethingToTell = rule.fixed || rule.pattern || rule.binding || rule.children.size > 0 || rule.slicing || rule.types
-    if (!hasSomethingToTell) return () => undefined
-    const { binding } = rule
-    return (item) =>
-      this.#items(item, at).some((one) => {
-        if (!this.#check.keeps(one, rule, profile)) return false
-        // What is not known to be in the value set does not belong to the slice.
-        return binding?.strength !== 'required' || rule.fixed !== undefined || rule.pattern !== undefined || this.#check.inValueSet(one, binding.valueSet) === 'valid'
-      })
+  #valueTest(slice: Rule, at: Path): Test {
+    const asked = this.#asked(slice, this.#profile, at.steps).filter((one) => 'pattern' in one || tells(one.rule))
+    if (asked.length === 0) return () => undefined
+    return (item) => this.#items(item, at).some((value) => asked.some((one) => this.#isAsked(value, one)))
   }
 
-  /** What the slice asks of the value at a path: a rule there, or what a rule above it fixes. */
-  #asked(from: Rule, ofProfile: Profile, steps: readonly string[]): { rule: Rule; profile: Profile } | { pattern: unknown[] } | undefined {
-    let rule = from
-    let profile = ofProfile
-    for (let nth = 0; nth <= steps.length; nth++) {
-      const set = rule.fixed ?? rule.pattern
-      if (set) {
-        const values = valuesAt(set.value, steps.slice(nth))
-        if (values.length > 0) return { pattern: values }
-      }
-      if (nth === steps.length) return { rule, profile }
-      const next = this.#below(rule, profile, steps[nth] ?? '')
-      if (!next) return undefined
-      rule = next.rule
-      profile = next.profile
-    }
-    return undefined
+  #isAsked(item: Item, asked: Asked): boolean {
+    if ('pattern' in asked) return asked.pattern.some((pattern) => fitsPattern(item.value, pattern))
+    const { rule, profile } = asked
+    if (!this.#check.keeps(item, rule, profile)) return false
+    // What is not known to be in the value set does not belong to the slice.
+    const decides = rule.binding?.strength === 'required' && !rule.fixed && !rule.pattern
+    return !decides || this.#check.inValueSet(item, rule.binding?.valueSet ?? '') === 'valid'
+  }
+
+  /** What the slice asks of the value at a path: rules there, those of slices on the way included, or what a rule above fixes. */
+  #asked(rule: Rule, profile: Profile, steps: readonly string[]): Asked[] {
+    const set = rule.fixed ?? rule.pattern
+    const pattern = set ? valuesAt(set.value, steps) : []
+    if (pattern.length > 0) return [{ pattern }]
+    const [step, ...rest] = steps
+    if (step === undefined) return [{ rule, profile }]
+    const next = this.#below(rule, profile, step)
+    if (!next) return []
+    const ofSlices = [...(next.rule.slicing?.slices.values() ?? [])].flatMap((slice) => this.#asked(slice, next.profile, rest))
+    return [...this.#asked(next.rule, next.profile, rest), ...ofSlices]
   }
 
   #below(rule: Rule, profile: Profile, step: string): { rule: Rule; profile: Profile } | undefined {
@@ -147,15 +152,14 @@ export class Slices {
     return undefined
   }
 
-  #existsTest(slice: Rule, at: { steps: readonly string[]; run: Compiled }): Test {
-    const asked = this.#asked(slice, this.#profile, at.steps)
-    if (!asked || 'pattern' in asked) return (item) => this.#items(item, at).length > 0
-    if (asked.rule.max === 0) return (item) => this.#items(item, at).length === 0
+  #existsTest(slice: Rule, at: Path): Test {
+    const [asked] = this.#asked(slice, this.#profile, at.steps)
+    if (asked && 'rule' in asked && asked.rule.max === 0) return (item) => this.#items(item, at).length === 0
     return (item) => this.#items(item, at).length > 0
   }
 
-  #typeTest(slice: Rule, at: { steps: readonly string[]; run: Compiled; resolves: boolean }): Test {
-    const asked = this.#asked(slice, this.#profile, at.steps)
+  #typeTest(slice: Rule, at: Path): Test {
+    const [asked] = this.#asked(slice, this.#profile, at.steps)
     const rule = asked && 'rule' in asked ? asked.rule : undefined
     if (!rule) return () => undefined
     if (at.resolves) {
@@ -173,8 +177,8 @@ export class Slices {
     return this.#check.around.resolve?.(reference)?.type ?? /(?:^|\/)([A-Z][A-Za-z]+)\/[A-Za-z0-9\-.]{1,64}(?:\/_history\/[^/]+)?$/.exec(reference)?.[1]
   }
 
-  #profileTest(slice: Rule, at: { steps: readonly string[]; run: Compiled; resolves: boolean }): Test {
-    const asked = this.#asked(slice, this.#profile, at.steps)
+  #profileTest(slice: Rule, at: Path): Test {
+    const [asked] = this.#asked(slice, this.#profile, at.steps)
     const types = asked && 'rule' in asked ? (asked.rule.types ?? []) : []
     const profiles = types.flatMap(({ profile = [], targetProfile = [] }) => (at.resolves ? targetProfile : profile))
     if (profiles.length === 0) return () => undefined
@@ -192,7 +196,7 @@ export class Slices {
 }
 
 // A path without its last resolve(): references are told by what they point to, also where that is not at hand.
-function pathOf(path: string): { steps: readonly string[]; run: Compiled; resolves: boolean } | null {
+function pathOf(path: string): Path | null {
   let known = paths.get(path)
   if (known === undefined) {
     known = readPath(path)
@@ -201,7 +205,7 @@ function pathOf(path: string): { steps: readonly string[]; run: Compiled; resolv
   return known
 }
 
-function readPath(path: string): { steps: readonly string[]; run: Compiled; resolves: boolean } | null {
+function readPath(path: string): Path | null {
   try {
     const resolves = /(^|\.)resolve\(\)$/.test(path)
     const plain = resolves ? path.replace(/\.?resolve\(\)$/, '') || '$this' : path

@@ -33,6 +33,9 @@ const Environment = z.object({
   METRICS_ACCESS: z.enum(['local', 'token']).default('local'),
   TRUSTED_PROXIES: list('').pipe(z.array(z.string().refine(isAddress, 'give addresses, subnets such as 10.0.0.0/8, or loopback'))),
   CORS_ORIGINS: list('').pipe(z.array(z.string().refine(isOrigin, 'give origins such as https://app.example.org, without a path, or *'))),
+  FHIR_PROFILES: list('').pipe(z.array(z.string().regex(/^[A-Z][A-Za-z]+=[a-z]+:\S+$/, 'give pairs such as Patient=https://example.org/StructureDefinition/patient'))),
+  FHIR_UNKNOWN_PROFILES: z.enum(['accept', 'refuse']).default('accept'),
+  FHIR_REFERENCES: z.enum(['any', 'existing']).default('any'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 })
 
@@ -53,6 +56,13 @@ export interface Config {
   trustedProxies: readonly string[]
   /** Origins whose pages may call FHIR and sign-in for apps; `*` for all. */
   corsOrigins: readonly string[]
+  /** What the installation asks of every resource beyond R4. */
+  validation: {
+    /** By type: profiles, one of which at least each resource has to fit. */
+    demanded: ReadonlyMap<string, readonly string[]>
+    unknownProfiles: 'accept' | 'refuse'
+    references: 'any' | 'existing'
+  }
   logLevel: string
 }
 
@@ -80,8 +90,23 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     metricsAccess: data.METRICS_ACCESS,
     trustedProxies: data.TRUSTED_PROXIES,
     corsOrigins: data.CORS_ORIGINS,
+    validation: {
+      demanded: demandedProfiles(data.FHIR_PROFILES),
+      unknownProfiles: data.FHIR_UNKNOWN_PROFILES,
+      references: data.FHIR_REFERENCES,
+    },
     logLevel: data.LOG_LEVEL,
   }
+}
+
+function demandedProfiles(pairs: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const demanded = new Map<string, string[]>()
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    const type = pair.slice(0, at)
+    demanded.set(type, [...(demanded.get(type) ?? []), pair.slice(at + 1)])
+  }
+  return demanded
 }
 
 function contentOf(variable: string, file: string): string {

@@ -3,6 +3,8 @@ import { idKey } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceType } from '@carespine/fhir/resource'
 import { searchParametersOf } from '@carespine/fhir/search-parameters'
 import type { SearchQuery } from '@carespine/fhir/search-query'
+import { Knowledge } from '@carespine/fhir/knowledge'
+import { type ValidationRules, Validator } from '@carespine/fhir/validator'
 import { type AuditEntry, AuditTrail } from './audit.ts'
 import { Batch } from './batch.ts'
 import { commitStatement, merge, type Plan, signatureOf } from './commit.ts'
@@ -15,6 +17,7 @@ import { RecordReader, type StoredRow } from './read-records.ts'
 import { isOutage, Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runAcross, runSearch, searchContext } from './search.ts'
 import type { CodeQuestions, SearchContext } from './search-context.ts'
+import { findStoredProfile } from './stored-profiles.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 
 /** A resource type that only one module's commands may write once it belongs to that module's workflow. */
@@ -31,6 +34,7 @@ export interface StoreOptions {
   connections?: number
   /** Who owns which resources; raw writes of them are refused. */
   governed?: ReadonlyMap<ResourceType, readonly Governed[]>
+  validation?: ValidationRules
 }
 
 /** What happened at a commit that others in this process may want to look at. */
@@ -57,6 +61,9 @@ export interface SearchOptions {
   codes?: CodeQuestions
 }
 
+/** What validation rests on: a change of one is seen by the next write. */
+const DEFINITIONS: readonly ResourceType[] = ['StructureDefinition', 'ValueSet', 'CodeSystem']
+
 const everywhere: Scope = { branches: '', patient: '' }
 
 /** Conflicts with somebody else's commit; the work may be done again from the start. */
@@ -72,6 +79,7 @@ export class Store {
   readonly keyring: Keyring
   readonly governed: ReadonlyMap<ResourceType, readonly Governed[]>
   readonly now: () => Date
+  readonly validator: Validator
   readonly trail: AuditTrail
   readonly reader: RecordReader
   readonly lookUps: LookUps
@@ -88,6 +96,8 @@ export class Store {
     this.keyring = keyring
     this.governed = options.governed ?? new Map()
     this.now = options.now
+    // Who answers about codes is started later; until then no code is judged but those of R4 itself.
+    this.validator = new Validator(options.validation, new Knowledge({ findProfile: (url) => findStoredProfile(this, url), judgeCode: async () => 'unknown' }))
     this.trail = new AuditTrail(database, (actor) => this.scopeOf(actor))
     this.reader = new RecordReader(this)
     this.lookUps = new LookUps(database)
@@ -202,6 +212,8 @@ export class Store {
     } else {
       await this.trail.store(plan.audits)
     }
+    // Other processes hear of it from the database.
+    if (DEFINITIONS.some((type) => plan.creates.has(type) || plan.updates.has(type))) this.validator.knowledge.forget()
     if (plan.events.length > 0 || unit.hints.length > 0) {
       this.onCommitted({ events: plan.events.length > 0, hints: unit.hints })
     }

@@ -3,8 +3,8 @@ import { encounterReferenceOf, isSharedType, patientReferenceOf } from '@carespi
 import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
 import { idKey, indexEntries } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
-import { validate } from '@carespine/fhir/validate'
 import type { AuditEntry } from './audit.ts'
+import { checkBeforeCommit } from './check-before-commit.ts'
 import { commitStatement, emptyPlan, moveClock, type Plan } from './commit.ts'
 import {
   type Actor,
@@ -40,6 +40,8 @@ interface Pending {
   branch: string
   owner: string | null
   deleted: boolean
+  /** Whether validation knew all that it asks about. */
+  settled: boolean
   /** Version it replaces; 0 for a new resource. */
   replaces: number
   reason?: string
@@ -226,11 +228,11 @@ export class UnitOfWork implements Transaction {
       id,
       meta: { ...resource.meta, versionId: String(replaces + 1), lastUpdated: this.now.toISOString() },
     } as Stored<R>
-    const issues = validate(stored).filter((issue) => issue.severity === 'error')
+    const { issues, settled } = this.#store.validator.look(stored)
     if (issues.length > 0) refuse('RECORD_INVALID', { issues })
     const branch = known?.row.branch ?? before?.branch ?? this.#branchFor(type, options.branch)
     const owner = this.#checkGoverned(stored, known)
-    this.#pending.set(key, { resource: stored, branch, owner, deleted: false, replaces, reason: options.reason })
+    this.#pending.set(key, { resource: stored, branch, owner, deleted: false, settled, replaces, reason: options.reason })
     return stored
   }
 
@@ -245,7 +247,7 @@ export class UnitOfWork implements Transaction {
       meta: { versionId: String(replaces + 1), lastUpdated: this.now.toISOString() },
     } as Stored<Resource>
     const branch = known?.row.branch ?? this.#branchFor(resource.resourceType)
-    this.#pending.set(key, { resource: tombstone, branch, owner, deleted: true, replaces })
+    this.#pending.set(key, { resource: tombstone, branch, owner, deleted: true, settled: true, replaces })
   }
 
   #branchFor(type: ResourceType, given?: string): string {
@@ -351,10 +353,15 @@ export class UnitOfWork implements Transaction {
   /** Encrypts and indexes what is to be written. */
   async finish(): Promise<Plan> {
     const { plan } = this
-    const branches = new Set([...this.#pending.values()].map(({ branch }) => branch))
+    const { validator } = this.#store
+    const pending = [...this.#pending.values()]
+    if (validator.rules.references === 'existing' || pending.some(({ settled }) => !settled)) {
+      await checkBeforeCommit(validator, pending, async (type, id) => (await this.versionOf(type, id))?.deleted === false)
+    }
+    const branches = new Set(pending.map(({ branch }) => branch))
     for (const { envelope } of this.#envelopes) branches.add(envelope.branch)
     for (const branch of branches) await this.#store.keyring.ensure(branch)
-    for (const pending of this.#pending.values()) this.#planWrite(pending)
+    for (const one of pending) this.#planWrite(one)
     for (const { envelope, patient } of this.#envelopes) {
       plan.events.push({
         id: envelope.id,
