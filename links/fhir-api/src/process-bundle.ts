@@ -35,13 +35,13 @@ export async function processBundle(services: Services, caller: Caller, bundle: 
     refuse('BUNDLE_INVALID', { issues: [fault('Bundle.entry', `At most ${MAX_ENTRIES} entries at once.`)] })
   }
   if (bundle.type === 'transaction') {
-    const entry = await services.transact(caller.actor, caller.origin, ({ tx }) => runTogether(tx, caller, entries))
+    const entry = await transactTogether(services, caller, entries, 0)
     return answerOf('transaction-response', entry)
   }
   const answered: BundleEntry[] = []
   for (const [at, one] of entries.entries()) {
     try {
-      const [entry] = await services.transact(caller.actor, caller.origin, ({ tx }) => runTogether(tx, caller, [one], at))
+      const [entry] = await transactTogether(services, caller, [one], at)
       answered.push(entry ?? { response: { status: '200' } })
     } catch (error) {
       const known = outcomeOf(error, { ...bundleRefusals }) ?? outcomeOf(error)
@@ -116,7 +116,18 @@ function refuseTwice(steps: readonly Step[]): void {
   }
 }
 
-async function runTogether(tx: Transaction, caller: Caller, entries: readonly BundleEntry[], first = 0): Promise<BundleEntry[]> {
+// Some faults are found when all is written, and are told with the resource that has them.
+async function transactTogether(services: Services, caller: Caller, entries: readonly BundleEntry[], first: number): Promise<BundleEntry[]> {
+  const places = new Map<string, number>()
+  try {
+    return await services.transact(caller.actor, caller.origin, ({ tx }) => runTogether(tx, caller, entries, first, places))
+  } catch (error) {
+    const at = error instanceof Refusal ? places.get(String((error.details as { of?: string }).of)) : undefined
+    throw error instanceof Refusal && at !== undefined ? located(error, at) : error
+  }
+}
+
+async function runTogether(tx: Transaction, caller: Caller, entries: readonly BundleEntry[], first: number, places: Map<string, number>): Promise<BundleEntry[]> {
   const steps = entries.map((entry, at) => readStep(entry, first + at))
   refuseTwice(steps)
   const links = new Map<string, string>()
@@ -129,6 +140,7 @@ async function runTogether(tx: Transaction, caller: Caller, entries: readonly Bu
       if (match) existing.set(step.at, match)
       step.id = match?.id ?? randomUUID()
     }
+    if (step.id) places.set(`${step.type}/${step.id}`, step.at)
     if (step.fullUrl && step.id) links.set(step.fullUrl, `${step.type}/${step.id}`)
   }
   await Promise.all(steps.map(({ method, type, id }) => (method === 'PUT' && id ? tx.versionOf(type, id) : undefined)))
