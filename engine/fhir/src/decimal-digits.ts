@@ -61,7 +61,8 @@ export function keptDigits(holder: object, key: string | number): string | undef
 export function setDecimal(holder: object, key: string, source: string): void {
   const value = Number(source)
   ;(holder as Record<string, unknown>)[key] = value
-  if (source !== String(value)) (holder as Holder)[DIGITS] = { ...(holder as Holder)[DIGITS], [key]: source }
+  const known = (holder as Holder)[DIGITS]
+  if (source !== String(value) || known?.[key] !== undefined) (holder as Holder)[DIGITS] = { ...known, [key]: source }
 }
 
 /** Lets `holder` tell, as after `readJson`, that there are kept digits below it. */
