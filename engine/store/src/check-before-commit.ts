@@ -28,13 +28,14 @@ export async function checkBeforeCommit(
   for (const { resource, deleted, settled } of written) {
     if (deleted) continue
     const issues = settled ? [] : await validator.check(resource)
-    if (validator.rules.references === 'existing') issues.push(...(await missing(resource, keys, isThere)))
+    if (validator.rules.references === 'existing') issues.push(...(await missingReferences(resource, keys, isThere)))
     if (issues.length > 0) refuse('RECORD_INVALID', { issues, of: `${resource.resourceType}/${resource.id}` })
   }
 }
 
-async function missing(
-  resource: Stored<Resource>,
+/** Faults of references to what is not stored and not written together with the resource. */
+export async function missingReferences(
+  resource: Resource,
   writtenToo: ReadonlySet<string>,
   isThere: (type: ResourceType, id: string) => Promise<boolean>,
 ): Promise<Issue[]> {

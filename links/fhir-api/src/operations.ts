@@ -67,7 +67,7 @@ const operations: readonly Operation[] = [
 ]
 
 /** Operations that have routes of their own, with the levels they are served at. */
-const withRoutes: readonly Pick<Operation, 'definition' | 'levels'>[] = [{ definition: 'Resource-validate', levels: ['type'] }]
+const withRoutes: readonly Pick<Operation, 'definition' | 'levels'>[] = [{ definition: 'Resource-validate', levels: ['type', 'instance'] }]
 
 const BODY_LIMIT = 16 * 1024 * 1024
 

@@ -1,4 +1,3 @@
-import { validate } from '@carespine/fhir/validate'
 import { Refusal, refuse } from '@carespine/kit/module'
 import { engineRefusals } from '@carespine/kit/refusals'
 import type { Services } from '@carespine/kit/services'
@@ -14,6 +13,7 @@ import { bodyMessages, bodyRefusals, readBodies } from './read-bodies.ts'
 import { baseOf } from './read-request.ts'
 import { searchRoutes } from './search-routes.ts'
 import { send } from './send.ts'
+import { validateRoutes } from './validate-resource.ts'
 
 const BUNDLE_LIMIT = 64 * 1024 * 1024
 
@@ -79,13 +79,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       })
     }
     operationRoutes(fhir, services)
-    // An unvalidated look: what would be wrong with this resource.
-    fhir.post<{ Params: Params }>('/:type/$validate', { ...signedIn, bodyLimit: BUNDLE_LIMIT }, async (request, reply) => {
-      const issues = validate(request.body)
-      const { body } = outcomeOf(new Refusal('RECORD_INVALID', { issues }), known) ?? refuse('NOT_FOUND')
-      const fine = { resourceType: 'OperationOutcome', issue: [{ severity: 'information', code: 'informational', diagnostics: 'No faults found.' }] }
-      return send(reply, Buffer.from(JSON.stringify(issues.length > 0 ? body : fine)))
-    })
+    validateRoutes(fhir, services)
   }, { prefix: '/fhir/R4' })
 }
 
