@@ -1,5 +1,5 @@
 // npm run cli -- <command>. Works beside a running server and without one.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { listDeadLetters, replayDeadLetters } from '@carespine/bus/dead-letters'
@@ -15,6 +15,7 @@ import { startPostgres } from '@carespine/store/embedded-postgres'
 import type { Store } from '@carespine/store/store'
 import { pino } from 'pino'
 import { filesToImport, importFiles } from './import-files.ts'
+import { loadPackage } from './load-package.ts'
 
 const CLIENT_ROLES: readonly string[] = ['system', 'monitor', ...PORTALS]
 
@@ -23,6 +24,8 @@ const usage = `Usage: npm run cli -- <command>
   migrate                          bring the database up to date
   import <file|folder> [--branch CODE]
                                    load transaction bundles, resources and NDJSON
+  package load <file.tgz>          load the profiles, extensions, value sets and code systems of a FHIR package;
+                                   resources are checked against them from then on
   client create --role <role> [--name NAME]
                                    make a confidential client; its secret is shown once
                                    roles: ${CLIENT_ROLES.join(', ')}
@@ -92,6 +95,20 @@ async function runImport({ services }: Installation, args: readonly string[]): P
   if (summary.refused.length > 0) process.exitCode = 2
 }
 
+const MOST_LINES = 50
+
+async function runPackage({ services }: Installation, [verb, file]: readonly string[]): Promise<void> {
+  if (verb !== 'load') throw new Error('package load is what there is.')
+  if (file === undefined || !existsSync(file)) throw new Error('Name the archive of a package that exists: package load <file.tgz>.')
+  const summary = await loadPackage(services, readFileSync(file), (done, of) => process.stdout.write(`\r  ${done} of ${of} definitions `))
+  const { name, version, added, changed, same, refused, missing, unchecked } = summary
+  say(`\n${name} ${version}: ${added} definitions added, ${changed} changed, ${same} were there before, ${refused.length} refused`)
+  for (const { where, why } of refused.slice(0, MOST_LINES)) say(`  refused: ${where}: ${why}`)
+  for (const canonical of missing.slice(0, MOST_LINES)) say(`  not here, load its package too: ${canonical}`)
+  for (const what of unchecked.slice(0, MOST_LINES)) say(`  not checked: ${what}`)
+  if (refused.length > 0) process.exitCode = 2
+}
+
 async function createClient({ services }: Installation, args: readonly string[]): Promise<void> {
   const role = option(args, '--role')
   if (role === undefined || !CLIENT_ROLES.includes(role)) throw new Error(`Give --role: ${CLIENT_ROLES.join(', ')}`)
@@ -105,6 +122,7 @@ async function createClient({ services }: Installation, args: readonly string[])
 const commands: Readonly<Record<string, (installation: Installation, args: readonly string[]) => Promise<void>>> = {
   migrate: async ({ applied }) => say(applied.length === 0 ? 'Up to date.' : applied.join('\n')),
   import: runImport,
+  package: runPackage,
   client: (installation, [verb, ...args]) => {
     if (verb !== 'create') throw new Error('client create is what there is.')
     return createClient(installation, args)

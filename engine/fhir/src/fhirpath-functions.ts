@@ -17,6 +17,7 @@ import {
   stringOf,
   text,
   truthOf,
+  UNDECIDED,
 } from './fhirpath-values.ts'
 import { narrativeFault } from './narrative.ts'
 
@@ -333,11 +334,13 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   },
   resolve: {
     args: none,
-    run: ({ on, frame }) =>
-      on.flatMap(({ value }) => {
+    run({ on, frame }) {
+      const found = on.flatMap(({ value }) => {
         const reference = isObject(value) ? value.reference : value
         return (typeof reference === 'string' && frame.around.resolve?.(reference)) || []
-      }),
+      })
+      return found.length === 0 && on.length > 0 ? UNDECIDED : found
+    },
   },
   memberOf: {
     args: one,
@@ -347,7 +350,7 @@ export const builtins: Readonly<Record<string, Builtin>> = {
       if (valueSet === undefined || !item) return NOTHING
       const answers = codingsOf(item).map((coding) => call.frame.around.isMember?.(valueSet, coding))
       if (answers.includes(true)) return boolean(true)
-      return answers.includes(undefined) ? NOTHING : boolean(false)
+      return answers.includes(undefined) ? UNDECIDED : boolean(false)
     },
   },
   conformsTo: {
@@ -356,17 +359,21 @@ export const builtins: Readonly<Record<string, Builtin>> = {
       const profile = stringOf(argument(call))
       const item = single(call.on)
       const answer = profile === undefined || !item ? undefined : call.frame.around.conformsTo?.(item, profile)
-      return answer === undefined ? NOTHING : boolean(answer)
+      return answer === undefined ? UNDECIDED : boolean(answer)
     },
   },
 }
 
+function narrowed(items: Items, type: string): Items {
+  return items.length === 0 ? items : items.filter((item) => isOfType(item, type))
+}
+
 /** Functions whose argument is the name of a type. */
 export const typeFunctions: Readonly<Record<string, (items: Items, type: string) => Items>> = {
-  ofType: (items, type) => items.filter((item) => isOfType(item, type)),
-  as: (items, type) => items.filter((item) => isOfType(item, type)),
+  ofType: narrowed,
+  as: narrowed,
   is(items, type) {
     const item = single(items)
-    return item ? boolean(isOfType(item, type)) : NOTHING
+    return item ? boolean(isOfType(item, type)) : items
   },
 }

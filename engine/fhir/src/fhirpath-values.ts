@@ -17,6 +17,12 @@ export type Items = readonly Item[]
 
 export const NOTHING: Items = []
 
+/**
+ * Nothing as well, but because it cannot be known: partial dates of which neither is the earlier, a reference to what is not
+ * at hand, a code of a value set that is not here. An invariant that comes to it is not broken.
+ */
+export const UNDECIDED: Items = []
+
 export const boolean = (value: boolean): Items => (value ? TRUE : FALSE)
 const TRUE: Items = [{ value: true, type: 'System.Boolean' }]
 const FALSE: Items = [{ value: false, type: 'System.Boolean' }]

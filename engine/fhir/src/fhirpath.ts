@@ -1,6 +1,6 @@
 import { builtins, type Evaluate, type Frame, type Surroundings, typeFunctions } from './fhirpath-functions.ts'
 import { type Expression, ExpressionFault, parseExpression } from './fhirpath-syntax.ts'
-import { addChildren, boolean, compare, distinct, integer, isOfType, type Item, type Items, NOTHING, numberOf, sameItem, single, stringOf, text, truthOf } from './fhirpath-values.ts'
+import { addChildren, boolean, compare, distinct, integer, isOfType, type Item, type Items, NOTHING, numberOf, sameItem, single, stringOf, text, truthOf, UNDECIDED } from './fhirpath-values.ts'
 
 // FHIRPath (http://hl7.org/fhirpath/N1) compiled to closures, for the invariants, discriminators and contexts of
 // profiles. Decision 16 has the figures. Left out: aggregate(), arithmetic with dates and with units, type().
@@ -12,7 +12,12 @@ const VARIABLES: Readonly<Record<string, string>> = { ucum: 'http://unitsofmeasu
 
 /** Compiles an expression. Throws an ExpressionFault when it is not FHIRPath or uses what is left out. */
 export function compileExpression(source: string): Compiled {
-  const run = compile(parseExpression(source), true)
+  return compileParsed(parseExpression(source))
+}
+
+/** The same of an expression that was read already. */
+export function compileParsed(expression: Expression): Compiled {
+  const run = compile(expression, true)
   return (context, around) => run({ context, focus: [context], index: 0, around })
 }
 
@@ -86,7 +91,7 @@ function step({ on, name }: Expression & { kind: 'step' }, first: boolean): Eval
 }
 
 function children(items: Items, name: string): Items {
-  if (items.length === 0) return NOTHING
+  if (items.length === 0) return items
   const found: Item[] = []
   for (const item of items) addChildren(item, name, found)
   return found
@@ -97,18 +102,21 @@ function typeNamed(expression: Expression | undefined): string {
   throw new ExpressionFault('the name of a type was expected')
 }
 
-function call({ on, name, args }: Expression & { kind: 'call' }, first: boolean): Evaluate {
-  const before: Evaluate = on ? compile(on, first) : ({ focus }) => focus
+function call({ on: written, name, args }: Expression & { kind: 'call' }, first: boolean): Evaluate {
+  const on: Evaluate = written ? compile(written, first) : ({ focus }) => focus
   const ofType = Object.hasOwn(typeFunctions, name) ? typeFunctions[name] : undefined
   if (ofType) {
     const type = typeNamed(args[0])
-    return (frame) => ofType(before(frame), type)
+    return (frame) => ofType(on(frame), type)
   }
   const builtin = Object.hasOwn(builtins, name) ? builtins[name] : undefined
   if (!builtin) throw new ExpressionFault(`the function ${name}() is not supported`)
   if (args.length < builtin.args[0] || args.length > builtin.args[1]) throw new ExpressionFault(`${name}() has the wrong number of arguments`)
   const compiled = args.map((arg) => compile(arg))
-  return (frame) => builtin.run({ on: before(frame), args: compiled, frame })
+  return (frame) => {
+    const before = on(frame)
+    return before === UNDECIDED && name !== 'iif' ? UNDECIDED : builtin.run({ on: before, args: compiled, frame })
+  }
 }
 
 type Truth = boolean | undefined
@@ -155,33 +163,44 @@ function same(left: Items, right: Items): Truth {
   return all
 }
 
+function equality(left: Items, right: Items, wanted: boolean): Items {
+  const truth = same(left, right)
+  return said(truth === undefined ? undefined : truth === wanted, (left.length > 0 && right.length > 0) || left === UNDECIDED || right === UNDECIDED)
+}
+
 function equivalent(left: Items, right: Items): boolean {
   if (left.length !== right.length) return false
   const plain = ({ value, type }: Item): Item => ({ value: typeof value === 'string' ? value.trim().replace(/\s+/g, ' ').toLowerCase() : value, type })
   return left.every((item) => right.some((other) => sameItem(plain(item), plain(other)) === true))
 }
 
-const said = (truth: Truth): Items => (truth === undefined ? NOTHING : boolean(truth))
+const said = (truth: Truth, isUndecided: boolean): Items => (truth !== undefined ? boolean(truth) : isUndecided ? UNDECIDED : NOTHING)
 
 function operation(operator: string, left: Evaluate, right: Evaluate): Evaluate {
   const logic = LOGIC[operator]
-  if (logic) return (frame) => said(logic(truthOf(left(frame)), () => truthOf(right(frame))))
+  if (logic) {
+    return (frame) => {
+      const before = left(frame)
+      let after = NOTHING
+      const truth = logic(truthOf(before), () => truthOf((after = right(frame))))
+      // What is implied by nothing is not asked for.
+      return said(truth, before === UNDECIDED || after === UNDECIDED || (operator === 'implies' && before.length === 0))
+    }
+  }
   const order = ORDER[operator]
   if (order) {
     return (frame) => {
-      const [a, b] = [single(left(frame)), single(right(frame))]
+      const [before, after] = [left(frame), right(frame)]
+      const [a, b] = [single(before), single(after)]
       const found = a && b ? compare(a, b) : undefined
-      return found === undefined ? NOTHING : boolean(order(found))
+      return said(found === undefined ? undefined : order(found), Boolean(a && b) || before === UNDECIDED || after === UNDECIDED)
     }
   }
   switch (operator) {
     case '=':
-      return (frame) => said(same(left(frame), right(frame)))
+      return (frame) => equality(left(frame), right(frame), true)
     case '!=':
-      return (frame) => {
-        const truth = same(left(frame), right(frame))
-        return truth === undefined ? NOTHING : boolean(!truth)
-      }
+      return (frame) => equality(left(frame), right(frame), false)
     case '~':
       return (frame) => boolean(equivalent(left(frame), right(frame)))
     case '!~':

@@ -1,7 +1,7 @@
 import { compileExpression } from './fhirpath.ts'
 import type { Surroundings } from './fhirpath-functions.ts'
 import { ExpressionFault } from './fhirpath-syntax.ts'
-import { type Item, truthOf } from './fhirpath-values.ts'
+import { type Item, truthOf, UNDECIDED } from './fhirpath-values.ts'
 import type { Invariant } from './plans.ts'
 
 /** Why an invariant cannot be evaluated at all; undefined when it can. */
@@ -18,15 +18,16 @@ export function compileFault(of: Invariant): string | undefined {
   return of.fault
 }
 
-/**
- * Whether a value keeps an invariant. What comes out empty counts as kept: neither side of a comparison of partial dates
- * or of an absent element says that it is broken.
- */
+/** Whether a value keeps an invariant: its expression has to be true (http://hl7.org/fhir/R4/conformance-rules.html#constraints). */
 export function judge(of: Invariant, item: Item, around: Surroundings): 'kept' | 'broken' | 'not evaluated' {
   if (of.compiled === undefined) compileFault(of)
   if (!of.compiled) return 'not evaluated'
   try {
-    return truthOf(of.compiled(item, around)) === false ? 'broken' : 'kept'
+    const said = of.compiled(item, around)
+    const truth = truthOf(said)
+    // Good practice about an element is no question where there is none.
+    const isKept = truth === undefined ? said === UNDECIDED || of.severity === 'warning' : truth
+    return isKept ? 'kept' : 'broken'
   } catch (error) {
     // Too deep a recursion in somebody's repeat() is theirs, like any other fault of their expression.
     if (error instanceof ExpressionFault || error instanceof RangeError) return 'not evaluated'

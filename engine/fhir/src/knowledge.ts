@@ -68,6 +68,15 @@ export class Knowledge {
     return profile
   }
 
+  /** As `profile`, after it was looked for. */
+  async find(canonical: string): Promise<Profile | null> {
+    for (;;) {
+      const profile = this.profile(canonical)
+      if (profile !== undefined) return profile
+      await this.settle()
+    }
+  }
+
   verdict(valueSet: string, coding: AskedCoding): Verdict | undefined {
     const key = `${valueSet} ${coding.system ?? ''} ${coding.code}`
     const known = this.#verdicts.get(key)
