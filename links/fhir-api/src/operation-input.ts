@@ -159,6 +159,7 @@ export function readInput({ inputs, understood, more = [] }: InputRules, query: 
 
 function parametersIn(body: unknown, inputs: InputRules['inputs']): ParametersParameter[] {
   if (body === undefined || body === null) return []
+  if (typeof body !== 'object' || Array.isArray(body)) return refuse('INPUT_MALFORMED')
   // Structure is what the code below relies on. Rules of content, such as a comment on each inexact mapping, are for what is
   // stored: a question is answered all the same.
   const issues = validate(body).filter(({ severity, code }) => severity === 'error' && code !== 'invariant')
