@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Bundle, CapabilityStatement, Observation, OperationOutcome, Patient, Resource } from '@carespine/fhir/resource'
+import type { Bundle, CapabilityStatement, Observation, OperationOutcome, Parameters, Patient } from '@carespine/fhir/resource'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultsOf, fhirClient, type FhirClient } from './fhir-client.ts'
@@ -118,6 +118,102 @@ describe('a condition instead of an id', () => {
     const desk = fhirClient((await hospital.signIn('hub')).fetch)
     const answer = await desk.send('PUT', '/Patient?organization.name=x', { resourceType: 'Patient' })
     expect([answer.status, ...faultsOf(answer)]).toEqual([403, 'forbidden'])
+  })
+})
+
+describe('a patch', () => {
+  const JSON_PATCH = { 'content-type': 'application/json-patch+json' }
+  const fhirPath = (...operations: [type: string, path: string, ...parts: NonNullable<Parameters['parameter']>][]): Parameters => ({
+    resourceType: 'Parameters',
+    parameter: operations.map(([type, path, ...parts]) => ({ name: 'operation', part: [{ name: 'type', valueCode: type }, { name: 'path', valueString: path }, ...parts] })),
+  })
+  const male = fhirPath(['add', 'Patient', { name: 'name', valueString: 'gender' }, { name: 'value', valueCode: 'male' }])
+
+  test('in JSON changes what it names, keeps the rest to the digit, and is a version', async () => {
+    const sent = '{"resourceType":"Observation","status":"final","code":{"text":"dose"},"valueQuantity":{"value":1.00},"component":[{"code":{"text":"a"},"valueQuantity":{"value":2.50}}]}'
+    const { body } = await fhir.send('POST', '/Observation', sent)
+    const patched = await fhir.send('PATCH', `/Observation/${body.id}`, '[{"op":"replace","path":"/status","value":"amended"},{"op":"add","path":"/component/0/valueQuantity/value","value":3.0}]', JSON_PATCH)
+    expect([patched.status, patched.headers.get('etag'), patched.body.meta?.versionId]).toEqual([200, 'W/"2"', '2'])
+    const { text } = await fhir.send('GET', `/Observation/${body.id}`)
+    expect(text).toBe(patched.text)
+    for (const part of ['"status":"amended"', '"value":1.00}', '"value":3.0}']) expect(text).toContain(part)
+  })
+
+  test('in FHIRPath changes what its path leads to', async () => {
+    const { id } = await fhir.create({ resourceType: 'Patient', name: [{ family: 'X', given: ['a', 'b'] }] } as Patient)
+    const patch = fhirPath(
+      ['delete', 'Patient.name.given.first()'],
+      ['insert', 'Patient.name[0].given', { name: 'index', valueInteger: 1 }, { name: 'value', valueString: 'c' }],
+      ['add', 'Patient', { name: 'name', valueString: 'contact' }, { name: 'value', part: [{ name: 'name', valueHumanName: { text: 'Nora' } }] }],
+    )
+    const { status, body } = await fhir.send<Patient>('PATCH', `/Patient/${id}`, patch)
+    expect(status).toBe(200)
+    expect([body.name, body.contact, body.meta?.versionId]).toEqual([[{ family: 'X', given: ['b', 'c'] }], [{ name: { text: 'Nora' } }], '2'])
+  })
+
+  test('heeds If-Match and Prefer', async () => {
+    const { id } = await fhir.create({ resourceType: 'Patient' })
+    const patch = (headers: Record<string, string>) => fhir.send('PATCH', `/Patient/${id}`, male, headers)
+    const stale = await patch({ 'if-match': 'W/"7"' })
+    expect([stale.status, ...faultsOf(stale)]).toEqual([412, 'conflict'])
+    const done = await patch({ 'if-match': 'W/"1"', prefer: 'return=minimal' })
+    expect([done.status, done.text]).toEqual([200, ''])
+  })
+
+  test('of many on one version exactly one is applied', async () => {
+    const { id } = await fhir.create({ resourceType: 'Patient' })
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, at) =>
+        fhir.send('PATCH', `/Patient/${id}`, [{ op: 'add', path: '/name', value: [{ text: `${at}` }] }], { ...JSON_PATCH, 'if-match': 'W/"1"' }),
+      ),
+    )
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412, 412, 412, 412, 412])
+    // Without a version each is applied to what the one before left.
+    const added = await Promise.all(
+      Array.from({ length: 4 }, (_, at) => fhir.send('PATCH', `/Patient/${id}`, [{ op: 'add', path: '/name/-', value: { text: `more ${at}` } }], JSON_PATCH)),
+    )
+    expect(added.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect((await fhir.send<Patient>('GET', `/Patient/${id}`)).body.name).toHaveLength(5)
+  })
+
+  test('on condition changes the one that fits', async () => {
+    const number = randomUUID()
+    const patch = () => fhir.send<Patient>('PATCH', `/Patient?${withNumber(number)}`, male)
+    expect((await patch()).status).toBe(404)
+    const { id } = await fhir.create(numbered(number))
+    const { status, body } = await patch()
+    expect([status, body.id, body.gender]).toEqual([200, id, 'male'])
+    await fhir.create(numbered(number))
+    expect((await patch()).status).toBe(412)
+    expect((await fhir.send('PATCH', '/Patient', male)).status).toBe(400)
+  })
+
+  test.each<[string, unknown, boolean, number, string]>([
+    ['a test that fails', [{ op: 'test', path: '/active', value: false }, { op: 'remove', path: '/active' }], true, 422, 'processing Patch[0]'],
+    ['a later operation that fails', [{ op: 'remove', path: '/active' }, { op: 'remove', path: '/gender' }], true, 422, 'processing Patch[1]'],
+    ['an operation that is none', [{ op: 'destroy', path: '/' }], true, 400, 'invalid Patch[0]'],
+    ['another id', [{ op: 'replace', path: '/id', value: 'other' }], true, 422, 'processing'],
+    ['another type', [{ op: 'replace', path: '', value: { resourceType: 'Basic' } }], true, 422, 'processing'],
+    ['a result that is not valid', [{ op: 'add', path: '/birthDate', value: 'yesterday' }], true, 422, 'value Patient.birthDate'],
+    ['a FHIRPath that fails', fhirPath(['replace', 'Patient.gender', { name: 'value', valueCode: 'male' }]), false, 422, 'processing Parameters.parameter[0]'],
+    ['a FHIRPath that is none', fhirPath(['delete', 'Patient..gender']), false, 400, 'invalid Parameters.parameter[0]'],
+    ['a resource', { resourceType: 'Patient' }, false, 415, 'not-supported'],
+    ['an array that does not say that it is a patch', [{ op: 'remove', path: '/active' }], false, 415, 'not-supported'],
+  ])('%s is refused and changes nothing', async (_what, body, isJsonPatch, status, fault) => {
+    const { id } = await fhir.create({ resourceType: 'Patient', active: true } as Patient)
+    const answer = await fhir.send('PATCH', `/Patient/${id}`, body, isJsonPatch ? JSON_PATCH : {})
+    expect([answer.status, ...faultsOf(answer)]).toEqual([status, fault])
+    expect((await fhir.send<Patient>('GET', `/Patient/${id}`)).body).toMatchObject({ active: true, meta: { versionId: '1' } })
+  })
+
+  test('of what is not there, was deleted or is in another branch finds nothing', async () => {
+    const { id } = await fhir.create({ resourceType: 'Observation', status: 'final', code: { text: 'x' } } as Observation)
+    const amended = [{ op: 'replace', path: '/status', value: 'amended' }]
+    const stranger = fhirClient((await hospital.signIn('provider', 'other')).fetch)
+    expect((await stranger.send('PATCH', `/Observation/${id}`, amended, JSON_PATCH)).status).toBe(404)
+    expect((await fhir.send('PATCH', '/Observation/nobody', amended, JSON_PATCH)).status).toBe(404)
+    await fhir.send('DELETE', `/Observation/${id}`)
+    expect((await fhir.send('PATCH', `/Observation/${id}`, amended, JSON_PATCH)).status).toBe(410)
   })
 })
 
@@ -272,7 +368,7 @@ describe('history', () => {
       for (const sort of ['', '&_sort=_lastUpdated']) {
         let writes = 0
         // Oldest first, a reader meets what is written meanwhile: it stops after a while.
-        const read = await pages(`${path}?_since=${since}&_count=5${sort}`, async () => {
+        const read = await pages(`${path}?_since=${since}&_count=${path === '/_history' ? 20 : 5}${sort}`, async () => {
           if (writes++ < 4) await write()
         })
         const entries = read.flatMap((page) => page.entry ?? [])
@@ -345,4 +441,9 @@ test('the capability statement tells what there is', async () => {
     conditionalUpdate: true,
     conditionalDelete: 'single',
   })
+  expect(patient?.interaction?.map(({ code }) => code).toSorted()).toEqual([
+    ...['create', 'delete', 'history-instance', 'history-type', 'patch', 'read', 'search-type', 'update', 'vread'],
+  ])
+  expect(rest?.interaction?.map(({ code }) => code).toSorted()).toEqual(['batch', 'history-system', 'search-system', 'transaction'])
+  expect(body.patchFormat).toEqual(['application/json-patch+json', 'application/fhir+json', 'application/fhir+xml'])
 })

@@ -182,7 +182,10 @@ function operation(operator: string, left: Evaluate, right: Evaluate): Evaluate 
     return (frame) => {
       const before = left(frame)
       let after = NOTHING
-      const truth = logic(truthOf(before), () => truthOf((after = right(frame))))
+      const truth = logic(truthOf(before), () => {
+        after = right(frame)
+        return truthOf(after)
+      })
       // What is implied by nothing is not asked for.
       return said(truth, before === UNDECIDED || after === UNDECIDED || (operator === 'implies' && before.length === 0))
     }

@@ -11,6 +11,7 @@ const statuses: Readonly<Record<string, number>> = {
   RECORD_DELETED: 410,
   INPUT_TYPE_UNSUPPORTED: 415,
   INPUT_TOO_LARGE: 413,
+  FHIR_PATCH_UNSUPPORTED: 415,
 }
 
 const codes: Readonly<Record<number, Issue['code']>> = {

@@ -3,6 +3,7 @@ import type { CapabilityStatement, ResourceType } from '@carespine/fhir/resource
 import { searchParametersOf } from '@carespine/fhir/search-parameters'
 import type { RestResource } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
+import { JSON_PATCH } from './interactions/patch.ts'
 import { operationsOn, operationsOnSystem } from './operations.ts'
 import { searchInteractions } from './search-routes.ts'
 
@@ -22,6 +23,7 @@ export function capabilityStatement(base: string, now: Date): CapabilityStatemen
     implementation: { description: 'Carespine FHIR R4 API', url: base },
     fhirVersion: '4.0.1',
     format: ['application/fhir+json', 'application/fhir+xml'],
+    patchFormat: [JSON_PATCH, 'application/fhir+json', 'application/fhir+xml'],
     rest: [
       {
         mode: 'server',

@@ -4,6 +4,7 @@ import { readJsonBodies } from '@carespine/kit/json-body'
 import { Refusal } from '@carespine/kit/module'
 import type { FastifyInstance } from 'fastify'
 import { heedForm } from './in-format.ts'
+import { JSON_PATCH } from './interactions/patch.ts'
 import { FORM } from './read-request.ts'
 
 export const bodyRefusals = {
@@ -20,7 +21,7 @@ export const bodyMessages = {
 
 /** Bodies of this scope as what they hold, whichever format they came in: resources in JSON form, forms as pairs. */
 export function readBodies(fhir: FastifyInstance): void {
-  readJsonBodies(fhir, ['application/json', 'application/fhir+json', 'text/json'], readJson)
+  readJsonBodies(fhir, ['application/json', 'application/fhir+json', 'text/json', JSON_PATCH], readJson)
   fhir.addContentTypeParser(['application/fhir+xml', 'application/xml', 'text/xml'], { parseAs: 'buffer' }, (_request, body, done) => {
     const text = utf8(body as Buffer)
     if (text === undefined) {

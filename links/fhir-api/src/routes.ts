@@ -7,6 +7,7 @@ import { capabilityStatement } from './capability-statement.ts'
 import { answerInFormat, formatRefusals } from './in-format.ts'
 import { Asked } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
+import { patchRefusals } from './interactions/patch.ts'
 import { operationRefusals, operationRoutes } from './operations.ts'
 import { bundleRefusals } from './process-bundle.ts'
 import { bodyMessages, bodyRefusals, readBodies } from './read-bodies.ts'
@@ -20,6 +21,7 @@ const BUNDLE_LIMIT = 64 * 1024 * 1024
 export const refusals = {
   ...bundleRefusals,
   ...operationRefusals,
+  ...patchRefusals,
   ...bodyRefusals,
   ...formatRefusals,
   RECORD_DELETED: { status: 410, message: 'This record was deleted. Its history is still there.' },
