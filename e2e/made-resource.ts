@@ -46,7 +46,7 @@ const shaped: Readonly<Record<string, Json>> = {
   UsageContext: { code: { system: 'urn:made:system', code: 'made' }, valueCodeableConcept: { coding: [{ system: 'urn:made:system', code: 'made' }] } },
 }
 
-function valueOf(type: string, element: ElementDefinition | undefined, target: string | undefined): unknown {
+function sampleOf(type: string, element: ElementDefinition | undefined, target: string | undefined): unknown {
   if (type === 'code') return (element?.b && Object.values(codesOf(element.b) ?? {})[0]?.[0]) || 'made'
   if (type in primitives) return primitives[type]
   if (type === 'Reference') return { reference: `${target ?? element?.r?.[0] ?? 'Patient'}/made` }
@@ -63,7 +63,7 @@ function structure(path: string, depth = 0): Json {
   if (depth > 6) return made
   for (const [name, element] of Object.entries(elementsOf(path) ?? {})) {
     if (element.min !== 1) continue
-    const value = valueOf(typeOf(element), element, undefined)
+    const value = sampleOf(typeOf(element), element, undefined)
     made[propertyOf(name, element)] = element.many ? [value] : value
   }
   // Nothing is required of it, but an object is not empty.
@@ -91,7 +91,7 @@ function place(into: Json, type: string, steps: ElementPath['steps'], target: st
     place(inner, found, after, target)
     value = inner
   } else {
-    value = valueOf(found, element, target)
+    value = sampleOf(found, element, target)
     for (const filter of only) if (typeof filter === 'object' && 'property' in filter) value = { ...(value as Json), [filter.property]: filter.is }
   }
   into[step] = element.many ? [value] : value

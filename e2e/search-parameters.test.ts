@@ -16,6 +16,9 @@ import { startTestHospital, type TestHospital } from './test-hospital.ts'
 
 const archive = fileURLToPath(new URL('../../shared/cases/fhir-r4-examples.tar.gz', import.meta.url))
 
+/** Thousands of searches, on a machine that may be busy. */
+const PATIENCE = 300_000
+
 const escaped = (text: string): string => text.replace(/[\\,|$]/g, '\\$&')
 
 /** What one would type to find a value. */
@@ -133,12 +136,14 @@ describe.skipIf(!existsSync(archive))('every search parameter of every type (../
       const shown = new Set([...searchParametersOf(type).values()].filter((parameter) => examples.some((one) => questionFor(one, parameter) !== undefined)).map(({ code }) => madeId(code)))
       return madeFor(type).filter(({ id }) => !shown.has(id ?? ''))
     })
+    // They mean nothing, and no rule of content holds for them: what is tested is the index.
+    hospital.hospital.services.store.validator.look = () => ({ issues: [], settled: true })
     const made = lacking.values()
     const make = async (): Promise<void> => {
       for (const resource of made) if (!(await put(resource))) refused.push(`${resource.resourceType}/${resource.id}`)
     }
     await Promise.all([make(), make(), make(), make()])
-  })
+  }, PATIENCE)
   afterAll(() => hospital?.close())
 
   test('the index finds by each exactly what a look at the resources finds', async () => {
@@ -175,5 +180,5 @@ describe.skipIf(!existsSync(archive))('every search parameter of every type (../
     expect(faults).toEqual([])
     expect({ unasked, refused }).toEqual({ unasked: [], refused: [] })
     expect(asked).toBeGreaterThan(3000)
-  })
+  }, PATIENCE)
 })

@@ -8,6 +8,7 @@ import { serveSockets, type Sockets } from '@carespine/kit/sockets'
 import { startListener } from '@carespine/link-hl7v2/listener'
 import { getNotification, notificationHints } from '@carespine/notifications/contract'
 import type { Hint } from '@carespine/store/contract'
+import { IndexKeeper } from '@carespine/store/index-again'
 import { pino } from 'pino'
 import { joinOthers } from './join-others.ts'
 import { followDefinitions, judgeCodes } from './judge-codes.ts'
@@ -105,6 +106,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     })
   }
   let stopJobs: () => Promise<void> = async () => undefined
+  const indexKeeper = new IndexKeeper(store, (error) => log.warn({ fault: (error as Error).name }, 'the search index was not kept'))
   if (has('worker')) {
     await bus.start(
       registry.reactions.map(({ module, reaction }) => ({
@@ -114,6 +116,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       })),
     )
     stopJobs = runJobs(registry, services)
+    indexKeeper.start()
   }
   const listener = has('links') ? await startListener({ port: config.hl7Port, host: config.host, services }) : undefined
 
@@ -131,6 +134,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       await sockets?.close()
       await closeHttp(app.server as unknown as NetServer, () => app.close())
       await stopJobs()
+      await indexKeeper.stop()
       await bus.close()
       await store.close()
     },

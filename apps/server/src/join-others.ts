@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Hint } from '@carespine/store/contract'
+import { INDEX_CHANNEL } from '@carespine/store/index-again'
 import type { Committed, Store } from '@carespine/store/store'
 
 const HINTS = 'carespine_hints'
 const EVENTS = 'carespine_outbox'
 const everywhere = { branches: '', patient: '' }
-/** A branch key that another process made is known here at the latest after this time. */
+/** A branch key or a search parameter that another process made is known here at the latest after this time. */
 const KEYS_MILLISECONDS = 10_000
 
 interface Listener {
@@ -25,13 +26,18 @@ export interface Others {
 /** Makes this process one of several on its database: they tell each other by LISTEN and NOTIFY. */
 export async function joinOthers(store: Store, { onEvents, onHint, onFault }: Listener): Promise<Others> {
   const self = randomUUID()
-  const stopListening = await store.database.listen([HINTS, EVENTS], (channel, payload) => {
+  const refreshIndex = (): void => void store.searchIndex.refresh().catch(() => undefined)
+  const stopListening = await store.database.listen([HINTS, EVENTS, INDEX_CHANNEL], (channel, payload) => {
+    if (channel === INDEX_CHANNEL) return refreshIndex()
     const { from, hint } = JSON.parse(payload) as { from: string; hint?: Hint }
     if (from === self) return
     if (channel === EVENTS) onEvents()
     else if (hint) onHint(hint)
   })
-  const keys = setInterval(() => void store.keyring.refresh().catch(() => undefined), KEYS_MILLISECONDS)
+  const keys = setInterval(() => {
+    void store.keyring.refresh().catch(() => undefined)
+    refreshIndex()
+  }, KEYS_MILLISECONDS)
   keys.unref()
 
   // While one message is under way the next ones gather: a busy process sends a few, not one for each commit.

@@ -170,8 +170,9 @@ class ExpressionReader {
 }
 
 function textOf(token: string): string {
-  if (!token.startsWith("'")) throw new ExpressionFault(`A text in quotes was expected instead of "${token}".`)
-  return token.slice(1, -1).replace(/\\(.)/g, '$1')
+  const text = token.slice(1, -1).replace(/\\(.)/g, '$1')
+  if (!token.startsWith("'") || text.includes(']')) throw new ExpressionFault(`A text in quotes was expected instead of "${token}".`)
+  return text
 }
 
 function stepped(places: readonly Place[], step: Step): Place[] {

@@ -7,7 +7,7 @@ import type { ParameterLookup, ParameterType, SearchParameterDefinition } from '
 import type { AskedValue, Comparator, Filter, SearchOptions } from './search-query.ts'
 import { localReference } from './search-values.ts'
 
-export interface ReadingOptions extends Pick<SearchOptions, 'base' | 'mayRead'> {
+export interface ReadingOptions extends Pick<SearchOptions, 'base' | 'mayRead' | 'notReady'> {
   parametersOf: ParameterLookup
 }
 
@@ -62,12 +62,13 @@ export function readFilter(type: ResourceType, name: string, text: string, optio
   const [code = '', ...rest] = name.split(':')
   const modifier = rest.length === 0 ? undefined : rest.join(':')
   const parameter = options.parametersOf(type).get(code)
-  if (!parameter) return notSupported(unknownParameter(type, options))
+  if (!parameter) return unknownParameter(type, code, options)
   return readValues(type, parameter, modifier, text, options)
 }
 
-function unknownParameter(type: ResourceType, { parametersOf }: ReadingOptions): string {
-  return `${type} has no such search parameter. It has: ${[...parametersOf(type).keys()].join(', ')}.`
+function unknownParameter(type: ResourceType, code: string, { parametersOf, notReady }: ReadingOptions): FilterFault {
+  const reason = notReady?.(type, code)
+  return notSupported(reason ?? `${type} has no such search parameter. It has: ${[...parametersOf(type).keys()].join(', ')}.`)
 }
 
 function readReverse(name: string, text: string, options: ReadingOptions, depth: number): Filter | FilterFault {
@@ -84,7 +85,7 @@ function readReverse(name: string, text: string, options: ReadingOptions, depth:
 function readChain(type: ResourceType, head: string, rest: string, text: string, options: ReadingOptions, depth: number): Filter | FilterFault {
   const [code = '', only, ...more] = head.split(':')
   const parameter = options.parametersOf(type).get(code)
-  if (!parameter) return notSupported(unknownParameter(type, options))
+  if (!parameter) return unknownParameter(type, code, options)
   if (parameter.type !== 'reference' || more.length > 0) return notSupported('only references can be followed.')
   if (only !== undefined && !isResourceType(only)) return notSupported(`${only} is no type of R4.`)
   const targets = targetsOf(parameter, only, options)

@@ -46,22 +46,23 @@ export interface CompiledParameter {
   components?: { code: string; type: ParameterType; paths: CompiledPath[]; whole?: 1 }[]
 }
 
-/** The form of a path in the generated file. */
+/** The form in which a path is kept. */
 export function writePath({ steps, type, many, target, exists, systems }: ElementPath): CompiledPath {
   const path = steps
-    .map((step) => (typeof step === 'string' ? `.${step}` : 'at' in step ? `[${step.at}]` : `[${step.property}=${step.is}]`))
+    .map((step, at) => (typeof step === 'string' ? `${at === 0 ? '' : '.'}${step}` : 'at' in step ? `[${step.at}]` : `[${step.property}=${step.is}]`))
     .join('')
-    .slice(1)
   const more = { ...(many ? { many: 1 as const } : {}), ...(target ? { target } : {}), ...(exists ? { exists: 1 as const } : {}), ...(systems ? { systems } : {}) }
   return Object.keys(more).length > 0 ? [path, type, more] : [path, type]
 }
 
 function readPath([path, type, more = {}]: CompiledPath): ElementPath {
   const { many, target, exists, systems } = more
-  const steps = (path.match(/[^.[\]]+(?==)=[^\]]*|[^.[\]]+/g) ?? []).map((part): Step => {
-    const equals = part.indexOf('=')
-    if (equals > 0) return { property: part.slice(0, equals), is: part.slice(equals + 1) }
-    return /^\d+$/.test(part) ? { at: Number(part) } : part
+  // What a property is compared with may hold dots, but no closing bracket: a URL or a code.
+  const steps = (path.match(/\[[^\]]*\]|[^.[\]]+/g) ?? []).map((part): Step => {
+    if (!part.startsWith('[')) return part
+    const inner = part.slice(1, -1)
+    const equals = inner.indexOf('=')
+    return equals > 0 ? { property: inner.slice(0, equals), is: inner.slice(equals + 1) } : { at: Number(inner) }
   })
   return { steps, type, many: many === 1, ...(target ? { target } : {}), ...(exists ? { exists: true } : {}), ...(systems ? { systems } : {}) }
 }
@@ -75,13 +76,14 @@ const byType = new Map<string, ReadonlyMap<string, SearchParameterDefinition>>()
 export function searchParametersOf(type: ResourceType): ReadonlyMap<string, SearchParameterDefinition> {
   let parameters = byType.get(type)
   if (!parameters) {
-    parameters = new Map(Object.entries(compiled[type] ?? {}).map(([code, parameter]) => [code, definitionOf(code, parameter)]))
+    parameters = new Map(Object.entries(compiled[type] ?? {}).map(([code, parameter]) => [code, readParameter(code, parameter)]))
     byType.set(type, parameters)
   }
   return parameters
 }
 
-function definitionOf(code: string, { type, id, paths, targets = [], bit, components }: CompiledParameter): SearchParameterDefinition {
+/** A parameter as it was compiled. */
+export function readParameter(code: string, { type, id, paths, targets = [], bit, components }: CompiledParameter): SearchParameterDefinition {
   const read = paths.map(readPath)
   return {
     code,

@@ -121,6 +121,8 @@ export interface SearchOptions {
   parametersOf?: ParameterLookup
   /** Address of this server: references under it are local ones. */
   base?: string
+  /** Why a parameter that was added here cannot be searched by yet; undefined when there is none of this code. */
+  notReady?(type: ResourceType, code: string): string | undefined
   /** Types that the asker may read: chains without a type reach no others. */
   mayRead?(type: ResourceType): boolean
 }

@@ -27,7 +27,7 @@ export async function planSearch({ type, filters }: Pick<SearchQuery, 'type' | '
   const unsure = planned.filter(({ exact }) => !exact)
   const patient = planned.find((one) => one.patient !== undefined)?.patient
   return {
-    clauses: [...planned.map(({ clause }) => clause), ...hashedWindows(filters, context), ...meantClause(type, context)],
+    clauses: [...planned.map(({ clause }) => clause), ...(context.hasOldForm(type) ? [] : hashedWindows(filters, context)), ...meantClause(type, context)],
     ...(patient === undefined ? {} : { patient }),
     ...(unsure.length > 0 ? { verify: (candidates) => verifyAll(unsure, candidates) } : {}),
   }

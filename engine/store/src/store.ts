@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { idKey } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceType } from '@carespine/fhir/resource'
-import { searchParametersOf } from '@carespine/fhir/search-parameters'
 import type { SearchQuery } from '@carespine/fhir/search-query'
 import { Knowledge } from '@carespine/fhir/knowledge'
 import { type ValidationRules, Validator } from '@carespine/fhir/validator'
@@ -17,6 +16,7 @@ import { RecordReader, type StoredRow } from './read-records.ts'
 import { isOutage, Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runAcross, runSearch, searchContext } from './search.ts'
 import type { CodeQuestions, SearchContext } from './search-context.ts'
+import { SearchIndex } from './search-index.ts'
 import { findStoredProfile } from './stored-profiles.ts'
 import { UnitOfWork } from './unit-of-work.ts'
 
@@ -83,6 +83,8 @@ export class Store {
   readonly trail: AuditTrail
   readonly reader: RecordReader
   readonly lookUps: LookUps
+  /** What resources are searched by here, and how far they are indexed. */
+  readonly searchIndex: SearchIndex
   /** Called after each commit that emitted events or hints. */
   onCommitted: (committed: Committed) => void = () => undefined
   readonly #opened = new OpenedBodies()
@@ -101,6 +103,7 @@ export class Store {
     this.trail = new AuditTrail(database, (actor) => this.scopeOf(actor))
     this.reader = new RecordReader(this)
     this.lookUps = new LookUps(database)
+    this.searchIndex = new SearchIndex(database)
   }
 
   static async open(options: StoreOptions): Promise<Store> {
@@ -108,7 +111,9 @@ export class Store {
     try {
       const keyring = await Keyring.open(options.kek, shelf(database))
       await keyring.ensure(SHARED_BRANCH)
-      return new Store(options, database, keyring)
+      const store = new Store(options, database, keyring)
+      await store.searchIndex.refresh()
+      return store
     } catch (error) {
       await database.close()
       throw error
@@ -306,8 +311,8 @@ export class Store {
     return searchContext({
       scope,
       now: this.now(),
-      parametersOf: searchParametersOf,
-      hasOldForm: () => false,
+      parametersOf: this.searchIndex.searched,
+      hasOldForm: (type) => this.searchIndex.hasOldForm(type),
       lookUp: <R>(lookUp: LookUp, values: readonly unknown[], patient: string) =>
         session ? lookUpWithin<R>(session, lookUp, values) : this.lookUps.ask<R>(scope, lookUp, values, notes(patient)),
       query: <R>(statement: Statement) =>

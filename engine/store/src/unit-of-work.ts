@@ -145,7 +145,7 @@ export class UnitOfWork implements Transaction {
     type: T,
     input: SearchInput,
   ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }> {
-    const query = searchOf(type, input)
+    const query = searchOf(type, input, this.#store.searchIndex.searched)
     const session = this.#opening && (await this.#opening)
     const page = await this.#store.search(this.scope, query, {
       ...(session ? { session } : {}),
@@ -390,7 +390,7 @@ export class UnitOfWork implements Transaction {
     const about = deleted ? this.#known.get(`${type}/${key}`)?.row.patient : patientReferenceOf(resource)
     const patient = about ? idKey(about) : null
     const encounter = deleted ? undefined : encounterReferenceOf(resource)
-    const { facts, columns } = deleted ? { facts: [], columns: {} } : indexEntries(resource)
+    const { facts, columns } = deleted ? { facts: [], columns: {} } : indexEntries(resource, this.#store.searchIndex.written)
     const updated = this.now.toISOString()
     const writes = replaces === 0 ? plan.creates : plan.updates
     const ofType = writes.get(type) ?? []

@@ -1,10 +1,11 @@
 import { resourceTypes } from '@carespine/fhir/definitions'
 import type { CapabilityStatement, ResourceType } from '@carespine/fhir/resource'
-import { searchParametersOf } from '@carespine/fhir/search-parameters'
+import type { ParameterLookup } from '@carespine/fhir/search-parameters'
 import type { RestResource } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
 import { JSON_PATCH } from './interactions/patch.ts'
 import { operationsOn, operationsOnSystem } from './operations.ts'
+import { commonSearchParams, searchCapabilities } from './search-capabilities.ts'
 import { searchInteractions } from './search-routes.ts'
 
 const served = [...interactions, ...searchInteractions]
@@ -13,7 +14,8 @@ const ofSystem = served.flatMap((one) => one.ofSystem ?? []).map((code) => ({ co
 const said: Partial<RestResource> = Object.assign({}, ...served.map(({ says }) => says))
 
 /** What this server can do, read off the same tables that do it. */
-export function capabilityStatement(base: string, now: Date): CapabilityStatement {
+export function capabilityStatement(base: string, now: Date, parametersOf: ParameterLookup): CapabilityStatement {
+  const search = searchCapabilities(parametersOf)
   return {
     resourceType: 'CapabilityStatement',
     status: 'active',
@@ -32,22 +34,19 @@ export function capabilityStatement(base: string, now: Date): CapabilityStatemen
           service: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code: 'OAuth' }] }],
         },
         interaction: ofSystem,
+        searchParam: [...commonSearchParams],
         operation: operationsOnSystem(),
-        resource: resourceTypes.map(resourceOf),
+        resource: resourceTypes.map((type) => ({ ...resourceOf(type), ...search(type) })),
       },
     ],
   }
 }
 
 function resourceOf(type: ResourceType): RestResource {
-  const parameters = [...searchParametersOf(type).values()]
   return {
     type: type as RestResource['type'],
     ...said,
     interaction: ofType,
-    ...some('searchInclude', parameters.filter((parameter) => parameter.type === 'reference').map(({ code }) => `${type}:${code}`)),
-    ...some('searchRevInclude', pointersTo(type)),
-    searchParam: parameters.map(({ code, type: kind }) => ({ name: code, type: kind })),
     ...some('operation', operationsOn(type)),
   }
 }
@@ -55,20 +54,4 @@ function resourceOf(type: ResourceType): RestResource {
 // An array of FHIR is never empty: http://hl7.org/fhir/R4/json.html#primitive
 function some<N extends string, T>(name: N, list: readonly T[]): Partial<Record<N, T[]>> {
   return list.length > 0 ? ({ [name]: [...list] } as Record<N, T[]>) : {}
-}
-
-let pointers: Map<string, string[]> | undefined
-
-/** Reference parameters that may lead to a type. */
-function pointersTo(type: ResourceType): string[] {
-  if (!pointers) {
-    pointers = new Map()
-    for (const source of resourceTypes) {
-      for (const { code, type: kind, targets } of searchParametersOf(source).values()) {
-        if (kind !== 'reference') continue
-        for (const target of targets) pointers.set(target, [...(pointers.get(target) ?? []), `${source}:${code}`])
-      }
-    }
-  }
-  return pointers.get(type) ?? []
 }

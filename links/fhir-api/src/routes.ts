@@ -63,10 +63,14 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
 
     const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
     const since = services.now()
-    let said: { base: string; body: Buffer } | undefined
+    let said: { base: string; generation: number; body: Buffer } | undefined
+    const { searchIndex } = services.store
     fhir.get('/metadata', { config: { allow: 'anyone' }, schema: { tags: ['fhir'] } }, async (request, reply) => {
       const base = baseOf(request)
-      if (said?.base !== base) said = { base, body: Buffer.from(JSON.stringify(capabilityStatement(base, since))) }
+      const { generation } = searchIndex
+      if (said?.base !== base || said.generation !== generation) {
+        said = { base, generation, body: Buffer.from(JSON.stringify(capabilityStatement(base, since, searchIndex.searched))) }
+      }
       return send(reply, said.body)
     })
     searchRoutes(fhir, services, send)

@@ -35,7 +35,6 @@ export async function gatherIncludes(
   caller: Caller,
   query: SearchQuery,
   matches: readonly Found[],
-  parametersOf: ParameterLookup,
 ): Promise<{ included: readonly Found[]; notes: Issue[] }> {
   const { includes, revincludes } = query
   if (includes.length === 0 && revincludes.length === 0) return { included: [], notes: [] }
@@ -44,7 +43,7 @@ export async function gatherIncludes(
   const gathering: Gathering = {
     services,
     caller,
-    parametersOf,
+    parametersOf: services.store.searchIndex.searched,
     seen: new Set(matches.map(keyOf)),
     included: [],
     unread: new Set(),

@@ -5,8 +5,10 @@ import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Interaction } from './interaction.ts'
+import { requirePermission } from './interactions.ts'
 import { preferencesOf } from './preferences.ts'
 import { baseOf, callerOf, formOf, queryOf } from './read-request.ts'
+import { indexStatus } from './search-capabilities.ts'
 import { type Compartment, searchResources, type SearchRequest, searchSystem } from './search.ts'
 
 const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
@@ -32,6 +34,10 @@ export function searchRoutes(fhir: FastifyInstance, services: Services, send: (r
     if (inner === '*') return await searchSystem(services, caller(request), asked, compartment)
     return await searchResources(services, caller(request), typeOf(inner), asked, compartment)
   }
+  fhir.get('/$index-status', signedIn, async (request, reply) => {
+    requirePermission(request.actor, 'SearchParameter', 'read')
+    return send(reply, Buffer.from(JSON.stringify(indexStatus(services.store))))
+  })
   fhir.get('/', signedIn, async (request, reply) => send(reply, await ofSystem(request)))
   fhir.post('/_search', signedIn, async (request, reply) => send(reply, await ofSystem(request)))
   fhir.get('/:type', signedIn, async (request: InType, reply) => send(reply, await ofType(request)))

@@ -4,7 +4,6 @@ import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
 import { isResourceType, resourceTypes } from '@carespine/fhir/definitions'
 import { type Issue, outcome } from '@carespine/fhir/outcome'
 import type { ResourceType } from '@carespine/fhir/resource'
-import { searchParametersOf } from '@carespine/fhir/search-parameters'
 import { type Filter, parseSearch, type SearchQuery } from '@carespine/fhir/search-query'
 import { subsetOf } from '@carespine/fhir/subset'
 import { refuse } from '@carespine/kit/module'
@@ -38,9 +37,15 @@ interface Parsed {
   used: [string, string][]
 }
 
-function parse(type: ResourceType, caller: Caller, { base, parameters, handling = 'strict' }: SearchRequest): Parsed {
+function parse(services: Services, type: ResourceType, caller: Caller, { base, parameters, handling = 'strict' }: SearchRequest): Parsed {
+  const { searchIndex } = services.store
   const mayRead = (target: ResourceType): boolean => allows(caller.actor.permissions, `fhir:${target}:read`)
-  const { query, issues, ignored, used } = parseSearch(type, parameters, { base, handling, mayRead })
+  const { query, issues, ignored, used } = parseSearch(type, parameters, {
+    base,
+    handling,
+    mayRead,
+    ...searchIndex.reading,
+  })
   if (!query) return refuse(issues.some(({ code }) => code === 'forbidden') ? 'PERMISSION_MISSING' : 'SEARCH_INVALID', { issues })
   if (query.filters.some(usesList)) requirePermission(caller.actor, 'List', 'read')
   return { query, ignored, used }
@@ -55,9 +60,9 @@ function usesList(filter: Filter): boolean {
 export async function searchResources(services: Services, caller: Caller, type: ResourceType, asked: SearchRequest, compartment?: Compartment): Promise<Buffer> {
   requirePermission(caller.actor, type, 'read')
   const request = unsealed(services, asked)
-  const { query, ignored, used } = parse(type, caller, request)
+  const { query, ignored, used } = parse(services, type, caller, request)
   const path = compartment ? `${compartment.type}/${compartment.id}/${type}` : type
-  const within = compartment ? [...query.filters, memberOf(compartment, type)] : query.filters
+  const within = compartment ? [...query.filters, memberOf(services, compartment, type)] : query.filters
   if (query.contained) {
     const page = await searchContained(services, caller, { ...query, filters: within })
     return await answer(services, caller, { ...request, path }, { query, ignored, used }, page)
@@ -71,11 +76,11 @@ export async function searchResources(services: Services, caller: Caller, type: 
 }
 
 /** Refuses a type that is never in the compartment. */
-function memberOf({ type: compartment, id }: Compartment, type: ResourceType): Filter {
+function memberOf({ store }: Services, { type: compartment, id }: Compartment, type: ResourceType): Filter {
   const codes = compartmentMembers(compartment).get(type)
   if (!codes) return refuse('SEARCH_INVALID', { issues: [{ severity: 'error', code: 'not-supported', diagnostics: `${type} is not part of the ${compartment} compartment.` }] })
   const filters = codes.flatMap((code): Filter[] => {
-    const parameter = searchParametersOf(type).get(code)
+    const parameter = store.searchIndex.searched(type).get(code)
     const text = code === ITSELF ? id : `${compartment}/${id}`
     return parameter ? [{ kind: 'value', parameter, values: [{ comparator: 'eq', text }] }] : []
   })
@@ -108,7 +113,7 @@ export async function searchSystem(services: Services, caller: Caller, asked: Se
   }
   const types = (named.length > 0 ? [...new Set(named as ResourceType[])] : members.filter((type) => allows(caller.actor.permissions, `fhir:${type}:read`))).toSorted()
   // Each type has to know every parameter; without _type, those count that all types have.
-  const parsed = types.map((type) => parse(type, caller, { ...request, parameters }))
+  const parsed = types.map((type) => parse(services, type, caller, { ...request, parameters }))
   const [first] = parsed
   if (!first) return refuse('PERMISSION_MISSING', { permission: 'fhir:*:read' })
   const { sort, contained } = first.query
@@ -118,7 +123,7 @@ export async function searchSystem(services: Services, caller: Caller, asked: Se
     })
   }
   const { store } = services
-  const queries = parsed.map(({ query }) => (compartment ? { ...query, filters: [...query.filters, memberOf(compartment, query.type)] } : query))
+  const queries = parsed.map(({ query }) => (compartment ? { ...query, filters: [...query.filters, memberOf(services, compartment, query.type)] } : query))
   const page = await store.searchAcross(store.scopeOf(caller.actor), queries, { codes: codeQuestions(services) })
   const used = request.parameters.filter(([name]) => name === '_type').map(([name, text]): [string, string] => [name, text])
   const path = compartment ? `${compartment.type}/${compartment.id}/*` : ''
@@ -134,7 +139,7 @@ interface Answered extends SearchRequest {
 
 async function answer(services: Services, caller: Caller, request: Answered, { query, ignored, used }: Parsed, page: Page, noted = false): Promise<Buffer> {
   const { base } = request
-  const { included, notes } = await gatherIncludes(services, caller, query, page.rows, searchParametersOf)
+  const { included, notes } = await gatherIncludes(services, caller, query, page.rows)
   const said = [...ignored, ...notes]
   const entries: Entry[] = [
     ...page.rows.flatMap((found) => matchEntries(base, found, query)),
