@@ -428,6 +428,20 @@ describe('history', () => {
   })
 })
 
+test.each([
+  ['POST', '/Patient/1', 'DELETE, GET, HEAD, PATCH, PUT'],
+  ['DELETE', '/Patient/1/_history', 'GET, HEAD'],
+  ['PUT', '/Patient/1/_history/1', 'GET, HEAD'],
+  ['DELETE', '/', 'GET, HEAD, POST'],
+])('%s %s is not allowed, and the answer says what is', async (method, path, allowed) => {
+  const answer = await fhir.send(method, path)
+  expect([answer.status, answer.headers.get('allow'), ...faultsOf(answer)]).toEqual([405, allowed, 'not-supported'])
+})
+
+test.each(['/Person1/1', '/Patient/$nothing', '/Patient/1/$nothing', '/Patient/1/2/3/4', '/$nothing'])('POST %s is nowhere', async (path) => {
+  expect((await fhir.send('POST', path)).status).toBe(404)
+})
+
 test('the capability statement tells what there is', async () => {
   const { body } = await fhir.send<CapabilityStatement>('GET', '/metadata')
   const [rest] = body.rest ?? []

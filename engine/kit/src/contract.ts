@@ -57,7 +57,7 @@ export function question<I extends z.ZodType, O extends z.ZodType>(definition: Q
 
 /** How a refusal is answered: HTTP status and an English sentence; screens translate the code. */
 export interface RefusalDefinition {
-  status: 400 | 401 | 403 | 404 | 406 | 409 | 410 | 412 | 422 | 423 | 429 | 503
+  status: 400 | 401 | 403 | 404 | 405 | 406 | 409 | 410 | 412 | 422 | 423 | 429 | 503
   message: string
 }
 

@@ -19,6 +19,7 @@ const codes: Readonly<Record<number, Issue['code']>> = {
   401: 'login',
   403: 'forbidden',
   404: 'not-found',
+  405: 'not-supported',
   406: 'not-supported',
   409: 'conflict',
   410: 'deleted',

@@ -1,7 +1,8 @@
-import { Refusal, refuse } from '@carespine/kit/module'
+import { Refusal } from '@carespine/kit/module'
 import { engineRefusals } from '@carespine/kit/refusals'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance } from 'fastify'
+import { methodRefusals, refuseOtherMethods } from './allowed-methods.ts'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { answerInFormat, formatRefusals } from './in-format.ts'
@@ -22,6 +23,7 @@ export const refusals = {
   ...bundleRefusals,
   ...operationRefusals,
   ...patchRefusals,
+  ...methodRefusals,
   ...bodyRefusals,
   ...formatRefusals,
   RECORD_DELETED: { status: 410, message: 'This record was deleted. Its history is still there.' },
@@ -56,10 +58,8 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
       reply.header('x-correlation-id', request.origin?.correlationId ?? request.id)
       await reply.code(answer.status).type(FHIR_JSON).send(JSON.stringify(answer.body))
     })
-    // Both after the error handler, which they take as they find it; the route keeps the portals' pages out of here.
-    const nowhere = (): never => refuse('NOT_FOUND')
-    fhir.setNotFoundHandler(nowhere)
-    fhir.all('/*', { config: { allow: 'anyone' }, schema: { hide: true } }, nowhere)
+    // After the error handler, which it takes as it finds it.
+    refuseOtherMethods(fhir)
 
     const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
     const since = services.now()
