@@ -225,7 +225,7 @@ describe('loading packages', () => {
   })
 
   test.each<[string, () => Promise<string>, string]>([
-    ['a file that is no archive', async () => (await writeFile(join(folder, 'x.tgz'), 'x'), join(folder, 'x.tgz')), 'no gzipped archive'],
+    ['a file that is no archive', async () => fileURLToPath(import.meta.url), 'no gzipped archive'],
     ['a package for another release', () => packed({ ...manifest, fhirVersions: ['5.0.0'] }, []), 'for FHIR 5.0.0'],
     ['a file that is not there', async () => join(folder, 'nowhere.tgz'), 'that exists'],
   ])('%s is refused with a sentence', async (_what, archive, sentence) => {
