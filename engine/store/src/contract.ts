@@ -1,4 +1,5 @@
 import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
+import type { SearchQuery } from '@carespine/fhir/search-query'
 
 /** A question to a module's own tables that is asked together with those of the same moment. */
 export interface LookUp {
@@ -64,6 +65,16 @@ export interface EventEnvelope<D = unknown> {
   data: D
 }
 
+/** Type of the event that a write of a followed type leaves; its data are a `ResourceChange`. */
+export const RESOURCE_CHANGED = 'record.resource.changed.v1'
+
+export interface ResourceChange {
+  type: ResourceType
+  id: string
+  version: number
+  interaction: 'create' | 'update' | 'delete'
+}
+
 /** An event definition: a versioned name and how its data are checked. */
 export interface EventType<D = unknown> {
   type: string
@@ -94,6 +105,8 @@ export interface ReadView {
     type: T,
     query: SearchInput,
   ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }>
+  /** Matches of a search that was read already (`parseSearch`), without included resources. */
+  select(query: SearchQuery): Promise<Stored<Resource>[]>
   /** Version of a resource, deleted ones included; undefined when there is none that the actor may see. */
   versionOf(type: ResourceType, id: string): Promise<{ version: string; deleted: boolean } | undefined>
   /** Adds the audit entry for patient data that come from a module's own tables. Ids of the patients shown. */

@@ -88,6 +88,8 @@ export class Store {
   /** Called after each commit that emitted events or hints. */
   onCommitted: (committed: Committed) => void = () => undefined
   readonly #opened = new OpenedBodies()
+  /** Types whose writes leave an event `RESOURCE_CHANGED`, beside what their module says. Of others nothing is kept. */
+  followed: ReadonlySet<ResourceType> = new Set()
   /** Asked before each unit of work that may write; refuses when there is no room for it. */
   admit: (actor: Actor, origin: Origin) => void = () => undefined
   readonly #scopes = new WeakMap<Actor, Scope>()

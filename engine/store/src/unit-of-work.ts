@@ -3,6 +3,7 @@ import { encounterReferenceOf, isSharedType, patientReferenceOf } from '@carespi
 import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
 import { idKey, indexEntries } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
+import type { SearchQuery } from '@carespine/fhir/search-query'
 import type { AuditEntry } from './audit.ts'
 import { checkBeforeCommit } from './check-before-commit.ts'
 import { commitStatement, emptyPlan, moveClock, type Plan } from './commit.ts'
@@ -15,6 +16,8 @@ import {
   type Hint,
   type LookUp,
   type Origin,
+  RESOURCE_CHANGED,
+  type ResourceChange,
   type SearchInput,
   SHARED_BRANCH,
   type Transaction,
@@ -145,7 +148,15 @@ export class UnitOfWork implements Transaction {
     type: T,
     input: SearchInput,
   ): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }> {
-    const query = searchOf(type, input, this.#store.searchIndex.searched)
+    return await this.#pageOf<T>(searchOf(type, input, this.#store.searchIndex.searched))
+  }
+
+  async select(query: SearchQuery): Promise<Stored<Resource>[]> {
+    return (await this.#pageOf(query)).resources as Stored<Resource>[]
+  }
+
+  async #pageOf<T extends ResourceType>(query: SearchQuery): Promise<{ resources: Stored<ResourceOf<T>>[]; next?: string; total?: number }> {
+    const type = query.type as T
     const session = this.#opening && (await this.#opening)
     const page = await this.#store.search(this.scope, query, {
       ...(session ? { session } : {}),
@@ -358,6 +369,7 @@ export class UnitOfWork implements Transaction {
     if (validator.rules.references === 'existing' || pending.some(({ settled }) => !settled)) {
       await checkBeforeCommit(validator, pending, async (type, id) => (await this.versionOf(type, id))?.deleted === false)
     }
+    for (const one of pending) if (this.#store.followed.has(one.resource.resourceType)) this.#tellOfChange(one)
     const branches = new Set(pending.map(({ branch }) => branch))
     for (const { envelope } of this.#envelopes) branches.add(envelope.branch)
     for (const branch of branches) await this.#store.keyring.ensure(branch)
@@ -380,6 +392,16 @@ export class UnitOfWork implements Transaction {
     plan.audits.push(...this.#reads, ...this.#notes)
     if (!this.changes && !this.inSession) plan.unchanged.clear()
     return plan
+  }
+
+  // In order for each patient, and for each resource that is about none.
+  #tellOfChange({ resource, branch, deleted, replaces }: Pending): void {
+    const { resourceType: type, id, meta } = resource
+    const before = this.#known.get(`${type}/${idKey(id)}`) ?? this.#peeked.get(`${type}/${idKey(id)}`)
+    const isNew = replaces === 0 || before?.row.deleted === true
+    const data: ResourceChange = { type, id, version: Number(meta.versionId), interaction: deleted ? 'delete' : isNew ? 'create' : 'update' }
+    const about = { lane: (deleted ? before?.row.patient : patientReferenceOf(resource)) ?? id, resource, branch }
+    this.emit({ type: RESOURCE_CHANGED, parse: () => data }, data, about)
   }
 
   #planWrite({ resource, branch, owner, deleted, replaces, reason }: Pending): void {

@@ -1,17 +1,27 @@
 import type { Issue } from '@carespine/fhir/outcome'
 import type { Resource, ResourceType, Stored } from '@carespine/fhir/resource'
-import { parseSearch } from '@carespine/fhir/search-query'
+import { parseSearch, type SearchQuery } from '@carespine/fhir/search-query'
 import { allows } from '@carespine/kit/permission'
 import { refuse } from '@carespine/kit/module'
+import type { Services } from '@carespine/kit/services'
 import type { Transaction } from '@carespine/store/contract'
-import { requirePermission } from './interactions.ts'
+import { type Caller, requirePermission } from './interactions.ts'
+import { usesList } from './search.ts'
 
 /** What a change is about, as a search instead of an id. */
 export interface Condition {
   type: ResourceType
-  criteria: readonly (readonly [string, string])[]
+  /** For two of what it selects: enough to know whether there is one. */
+  query: SearchQuery
   /** The same for two conditions that ask for the same, whatever the order. */
   name: string
+}
+
+/** Who sets a condition. */
+export interface Setting {
+  services: Services
+  caller: Caller
+  base: string
 }
 
 // Parameters that say how results are shown, not which there are. Two of them every request may carry.
@@ -22,32 +32,30 @@ const OF_REQUESTS = new Set(['_format', '_pretty'])
  * Reads criteria such as `identifier=urn:x|1`, with or without `[type]?` before them. Refuses when they have faults, or
  * select nothing: a change that forgot its criteria must not be about everything.
  */
-export function conditionOf(type: ResourceType, text: string): Condition {
+export function conditionOf({ services, caller, base }: Setting, type: ResourceType, text: string): Condition {
+  const { permissions } = caller.actor
+  requirePermission(caller.actor, type, 'read')
   const given = [...new URLSearchParams(text.slice(text.indexOf('?') + 1))]
   const criteria = given.filter(([name, value]) => !OF_REQUESTS.has(name) && value !== '')
-  const issues: Issue[] = criteria
+  const faults: Issue[] = criteria
     .filter(([name]) => OF_RESULTS.test(name))
     .map(([name]) => ({ severity: 'error', code: 'not-supported', diagnostics: `${name} selects nothing: a condition takes search parameters alone.` }))
-  if (criteria.length === 0) issues.push({ severity: 'error', code: 'required', diagnostics: 'A condition needs a search parameter, such as identifier=system|value.' })
-  if (issues.length > 0) refuse('FHIR_CONDITION_INVALID', { issues })
-  const encoded = criteria.map((pair) => pair.map(encodeURIComponent).join('=')).sort()
-  return { type, criteria, name: `${type}?${encoded.join('&')}` }
-}
-
-/** What the condition selects, at most `most` of them. To know whether there is one, ask for two. */
-export async function selectedBy(tx: Transaction, { type, criteria }: Condition, most: number): Promise<Stored<Resource>[]> {
-  const { permissions } = tx.actor
-  requirePermission(tx.actor, type, 'read')
-  const { query, issues } = parseSearch(type, criteria, { mayRead: (target) => allows(permissions, `fhir:${target}:read`) })
+  if (criteria.length === 0) faults.push({ severity: 'error', code: 'required', diagnostics: 'A condition needs a search parameter, such as identifier=system|value.' })
+  if (faults.length > 0) refuse('FHIR_CONDITION_INVALID', { issues: faults })
+  const { query, issues } = parseSearch(type, [...criteria, ['_count', '2']], {
+    base,
+    mayRead: (target) => allows(permissions, `fhir:${target}:read`),
+    ...services.store.searchIndex.reading,
+  })
   if (!query) return refuse(issues.some(({ code }) => code === 'forbidden') ? 'PERMISSION_MISSING' : 'FHIR_CONDITION_INVALID', { issues })
-  const search: Record<string, string[]> = {}
-  for (const [name, value] of criteria) search[name] = [...(search[name] ?? []), value]
-  return (await tx.search(type, { ...search, _count: [String(most)] })) as Stored<Resource>[]
+  if (query.filters.some(usesList)) requirePermission(caller.actor, 'List', 'read')
+  const encoded = criteria.map((pair) => pair.map(encodeURIComponent).join('=')).sort()
+  return { type, query, name: `${type}?${encoded.join('&')}` }
 }
 
 /** The one resource that the condition selects; refuses when there are several. */
 export async function theOne(tx: Transaction, condition: Condition): Promise<Stored<Resource> | undefined> {
-  const [found, ...others] = await selectedBy(tx, condition, 2)
+  const [found, ...others] = await tx.select(condition.query)
   if (others.length > 0) refuse('FHIR_CONDITION_NOT_UNIQUE', { resourceType: condition.type })
   return found
 }

@@ -3,7 +3,7 @@ import type { CapabilityStatement, Resource, ResourceType } from '@carespine/fhi
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { callerOf } from './read-request.ts'
+import { baseOf, callerOf } from './read-request.ts'
 import type { Caller } from './interactions.ts'
 
 type Rest = NonNullable<CapabilityStatement['rest']>[number]
@@ -43,6 +43,10 @@ export class Asked {
     this.caller = callerOf(request, action)
     this.request = request
     this.reply = reply
+  }
+
+  get base(): string {
+    return baseOf(this.request)
   }
 
   /** The type in the address. */

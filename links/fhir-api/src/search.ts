@@ -51,7 +51,7 @@ function parse(services: Services, type: ResourceType, caller: Caller, { base, p
   return { query, ignored, used }
 }
 
-function usesList(filter: Filter): boolean {
+export function usesList(filter: Filter): boolean {
   if (filter.kind === 'list') return true
   return ('filters' in filter && filter.filters.some(usesList)) || (filter.kind === 'not' && usesList(filter.filter))
 }

@@ -21,7 +21,7 @@ export const create: Interaction = {
     const { services, caller, type, resource } = asked
     requirePermission(caller.actor, type, 'write')
     const criteria = asked.header('if-none-exist')
-    const condition = criteria === undefined ? undefined : conditionOf(type, criteria)
+    const condition = criteria === undefined ? undefined : conditionOf(asked, type, criteria)
     const { stored, done } = await services.transact(caller.actor, caller.origin, ({ tx }) => createResource(tx, resource, condition))
     return sendStored(asked, stored, done)
   },

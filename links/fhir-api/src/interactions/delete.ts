@@ -47,7 +47,7 @@ export const conditionalDeletion: Interaction = {
   action: 'fhir.delete',
   says: { conditionalDelete: 'single' },
   async run(asked) {
-    const condition = conditionOf(asked.type, asked.criteria)
+    const condition = conditionOf(asked, asked.type, asked.criteria)
     return await run(asked, (tx, preconditions) => deleteConditionally(tx, condition, preconditions))
   },
 }

@@ -79,7 +79,7 @@ export const conditionalPatch: Interaction = {
   url: '/:type',
   action: 'fhir.patch',
   async run(asked) {
-    const condition = conditionOf(asked.type, asked.criteria)
+    const condition = conditionOf(asked, asked.type, asked.criteria)
     return await run(asked, (tx, change, preconditions) => patchConditionally(tx, condition, change, preconditions))
   },
 }

@@ -57,7 +57,7 @@ export const conditionalUpdate: Interaction = {
   async run(asked) {
     const { services, caller, type, resource, criteria } = asked
     requirePermission(caller.actor, type, 'write')
-    const condition = conditionOf(type, criteria)
+    const condition = conditionOf(asked, type, criteria)
     const preconditions = preconditionsOf(asked)
     const { stored, created } = await services.transact(caller.actor, caller.origin, ({ tx }) => updateConditionally(tx, resource, condition, preconditions))
     return sendStored(asked, stored, created ? 'created' : 'updated')
