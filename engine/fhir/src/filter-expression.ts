@@ -118,7 +118,8 @@ class FilterReader {
 
   #value(): string | undefined {
     const quoted = this.#match(/\s*("(?:[^"\\]|\\.)*")/y)
-    if (quoted === undefined) return this.#match(/\s*([^\s)\]]+)/y)
+    // A unit may hold brackets of its own: 140||mm[Hg].
+    if (quoted === undefined) return this.#match(/\s*((?:\[[^\s\]]*\]|[^\s)\]])+)/y)
     try {
       return JSON.parse(quoted) as string
     } catch {

@@ -11,6 +11,8 @@ import type { Candidate } from './search-pages.ts'
 export interface Planned extends Translated {
   /** The one patient that all of it is about. */
   patient?: string
+  /** Rows that are filed under that patient are all that the clause asks for. */
+  isFiled?: boolean
   /** Which candidates fit, in their order. */
   verify(candidates: readonly Candidate[]): Promise<boolean[]>
 }

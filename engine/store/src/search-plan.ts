@@ -27,7 +27,7 @@ export async function planSearch({ type, filters }: Pick<SearchQuery, 'type' | '
   const unsure = planned.filter(({ exact }) => !exact)
   const patient = planned.find((one) => one.patient !== undefined)?.patient
   return {
-    clauses: [...planned.map(({ clause }) => clause), ...(context.hasOldForm(type) ? [] : hashedWindows(filters, context)), ...meantClause(type, context)],
+    clauses: [...planned.map((one) => (one.isFiled && one.patient === patient ? 'everything' : one.clause)), ...(context.hasOldForm(type) ? [] : hashedWindows(filters, context)), ...meantClause(type, context)],
     ...(patient === undefined ? {} : { patient }),
     ...(unsure.length > 0 ? { verify: (candidates) => verifyAll(unsure, candidates) } : {}),
   }
@@ -62,7 +62,8 @@ async function plan(type: ResourceType, filter: Filter, context: SearchContext):
       const exact = parts.every((part) => part.exact)
       if (filter.kind === 'all') {
         const unsure = parts.filter((part) => !part.exact)
-        return { clause: { and: parts.map(({ clause }) => clause) }, exact, verify: (candidates) => verifyAll(unsure.length > 0 ? unsure : parts, candidates) }
+        const patient = parts.find((part) => part.patient !== undefined)?.patient
+        return { ...(patient === undefined ? {} : { patient }), clause: { and: parts.map(({ clause }) => clause) }, exact, verify: (candidates) => verifyAll(unsure.length > 0 ? unsure : parts, candidates) }
       }
       return { clause: anyOf(parts.map(({ clause }) => clause)), exact, verify: (candidates) => verifyAny(parts, candidates) }
     }
@@ -104,7 +105,7 @@ async function planValue(type: ResourceType, given: ValueFilter, context: Search
 }
 
 // Rows carry the patient that they are about: a search within one is a few hundred rows of one index.
-function narrowed(type: ResourceType, { parameter, modifier, values }: ValueFilter, translated: Translated): Translated & { patient?: string } {
+function narrowed(type: ResourceType, { parameter, modifier, values }: ValueFilter, translated: Translated): Omit<Planned, 'verify'> {
   const [value, ...others] = values
   if (parameter.type !== 'reference' || !value || others.length > 0 || (modifier !== undefined && modifier !== 'Patient')) return translated
   const filed = filedUnder(type, parameter)
@@ -113,7 +114,7 @@ function narrowed(type: ResourceType, { parameter, modifier, values }: ValueFilt
   const onlyPatients = parameter.targets.every((target) => target === 'Patient') && parameter.targets.length > 0
   const patient = named ? (named.type === 'Patient' ? named.id : undefined) : onlyPatients && !/[/:]/.test(value.text) ? value.text : undefined
   if (patient === undefined) return translated
-  return { clause: filed.how === 'same' ? 'everything' : translated.clause, exact: translated.exact, patient }
+  return { ...translated, patient, ...(filed.how === 'same' ? { isFiled: true } : {}) }
 }
 
 // Two bounds of one birth date are one range: together they name a few days or years, alone a century.
