@@ -323,7 +323,9 @@ describe.skipIf(!hasCases)('cases that others collected (../shared/cases/hostile
         const answer = JSON.parse(text) as { code?: string; issue?: { diagnostics: string }[] }
         const malformed = answer.code === 'INPUT_MALFORMED' || answer.issue?.[0]?.diagnostics.includes('not valid JSON') === true
         if (file.startsWith('n_') && !/100000|open_array_object/.test(file)) expect(malformed, told).toBe(true)
-        if (file.startsWith('y_object') && path.startsWith('/api')) expect(malformed, told).toBe(false)
+        // A name that stands twice is JSON, of which each reader makes something else.
+        if (file.startsWith('y_object_duplicated_key')) expect(malformed, told).toBe(true)
+        else if (file.startsWith('y_object') && path.startsWith('/api')) expect(malformed, told).toBe(false)
       }
     }
   })

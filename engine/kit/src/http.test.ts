@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { action, z } from './contract.ts'
 import { createHttp, type HttpOptions } from './http.ts'
-import { isTooDeep } from './json-body.ts'
+import { outlineOf } from './json-body.ts'
 import { command, defineModule, type ModuleDefinition, refuse } from './module.ts'
 import { createServices, registryOf } from './runtime.ts'
 
@@ -167,11 +167,25 @@ describe('permissions', () => {
 })
 
 describe('bodies', () => {
-  test('nesting counts brackets, not what stands in texts', () => {
+  test('nesting and names are counted, not what stands in texts', () => {
+    const isTooDeep = (text: string): boolean => outlineOf(text).tooDeepAt !== undefined
     const nested = (levels: number) => `${'[1,{"a":'.repeat(levels / 2)}0${'}]'.repeat(levels / 2)}`
     expect([isTooDeep(nested(200)), isTooDeep(nested(202))]).toEqual([false, true])
     expect(isTooDeep(JSON.stringify({ text: '[{'.repeat(1000), quote: '"[\\"'.repeat(1000) }))).toBe(false)
     expect(isTooDeep(`[${'[],'.repeat(5000)}[]]`)).toBe(false)
+    expect(outlineOf('{"a:":{"b":":"},"c":[1,{"d\\":":2}]}').names).toBe(4)
+  })
+
+  test('that are no JSON are refused with line and column, and so is a name that stands twice', async () => {
+    const send = async (payload: string) => {
+      const answer = await app.inject({ method: 'POST', url: '/api/ward/make-bed', headers: { authorization: 'Bearer ann', 'content-type': 'application/json' }, payload })
+      return { status: answer.statusCode, ...(answer.json() as { code: string; details?: unknown }) }
+    }
+    expect(await send('{"name":\n  bed}')).toMatchObject({ status: 400, code: 'INPUT_MALFORMED', details: { line: 2, column: 3, problem: 'A value is expected here.' } })
+    expect(await send('{"name":"a","broken":true,\n "na\\u006de":"b"}')).toMatchObject({ status: 400, code: 'INPUT_MALFORMED', details: { line: 2, column: 2, problem: expect.stringContaining('twice') } })
+    expect(await send(`{"name":${'['.repeat(300)}`)).toMatchObject({ status: 400, code: 'INPUT_TOO_DEEP', details: { line: 1, column: 208 } })
+    expect(await send('{"__proto__":{"name":"a"}}')).toMatchObject({ status: 400, code: 'INPUT_MALFORMED' })
+    expect(await beds('b')).toBe(0)
   })
 })
 

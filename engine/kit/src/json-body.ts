@@ -1,27 +1,46 @@
 import { Refusal } from '@carespine/store/refusal'
 import type { FastifyInstance } from 'fastify'
+import { jsonFaultIn, placeIn } from './json-fault.ts'
 
 /** Levels of arrays and objects. FHIR needs about 80; code that walks a body calls itself once a level. */
 const DEEPEST = 200
 
-/** True when JSON text is nested deeper than any body has reason to be. */
-export function isTooDeep(text: string): boolean {
+/** What a look over JSON text tells, before it is read: whether it is nested deeper than any body has reason to be, and how many names it gives. */
+export function outlineOf(text: string): { tooDeepAt?: number; names: number } {
   let depth = 0
+  let names = 0
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case 0x22: // a text: what stands in it counts for nothing
         for (at++; at < text.length && text.charCodeAt(at) !== 0x22; at++) if (text.charCodeAt(at) === 0x5c) at++
         break
+      case 0x3a:
+        names++
+        break
       case 0x5b:
       case 0x7b:
-        if (++depth > DEEPEST) return true
+        if (++depth > DEEPEST) return { tooDeepAt: at, names }
         break
       case 0x5d:
       case 0x7d:
         depth--
     }
   }
-  return false
+  return { names }
+}
+
+/** Names in a value that was read: fewer than in its text when one stood twice, of which the first is lost. */
+function namesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  let names = 0
+  if (Array.isArray(value)) for (const inner of value) names += namesIn(inner)
+  else {
+    for (const name in value) {
+      const inner = (value as Record<string, unknown>)[name]
+      names += typeof inner === 'object' ? 1 + namesIn(inner) : 1
+    }
+  }
+  return names
 }
 
 // A name that would change a prototype, also when it is written with escapes. Most bodies hold neither, and are read
@@ -38,9 +57,14 @@ function readOnce(text: string, read: (text: string) => unknown): { value: unkno
   }
 }
 
+function malformed(text: string): Refusal {
+  const fault = jsonFaultIn(text)
+  return new Refusal('INPUT_MALFORMED', fault && { ...fault })
+}
+
 /**
- * Reads bodies of these content types as JSON in this scope: refused when malformed, too deep, or when a name in it
- * would change a prototype.
+ * Reads bodies of these content types as JSON in this scope: refused when malformed, too deep, when a name stands twice in
+ * an object, or when a name would change a prototype.
  *
  * @param read Gives the value of JSON text, or throws; default: JSON.parse.
  */
@@ -49,12 +73,17 @@ export function readJsonBodies(app: FastifyInstance, types: readonly string[], r
   for (const type of types) if (app.hasContentTypeParser(type)) app.removeContentTypeParser(type)
   app.addContentTypeParser([...types], { parseAs: 'string' }, (request, body, done) => {
     const text = (body as string).replace(/^\uFEFF/, '')
-    if (isTooDeep(text)) return done(new Refusal('INPUT_TOO_DEEP'))
+    const { tooDeepAt, names } = outlineOf(text)
+    if (tooDeepAt !== undefined) return done(new Refusal('INPUT_TOO_DEEP', placeIn(text, tooDeepAt)))
+    const finish = (value: unknown): void => {
+      if (namesIn(value) === names) done(null, value)
+      else done(malformed(text))
+    }
     const once = readOnce(text, read ?? JSON.parse)
-    if (once) return done(null, once.value)
+    if (once) return finish(once.value)
     check(request, text, (error, value) => {
-      if (error) done(error)
-      else done(null, read ? read(text) : value)
+      if (error) done(malformed(text))
+      else finish(read ? read(text) : value)
     })
   })
 }

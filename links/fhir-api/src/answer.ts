@@ -31,6 +31,17 @@ const codes: Readonly<Record<number, Issue['code']>> = {
   503: 'transient',
 }
 
+interface Details {
+  issues?: Issue[]
+  /** The action to use instead. */
+  instead?: string
+  fields?: { field: string; problem: string }[]
+  /** Where a body is no JSON, or nested too deeply. */
+  line?: number
+  column?: number
+  problem?: string
+}
+
 /** A refusal as status and OperationOutcome. Undefined for what is not a refusal. */
 export function outcomeOf(
   error: unknown,
@@ -40,10 +51,10 @@ export function outcomeOf(
   const known = refusals[error.code]
   const status = statuses[error.code] ?? known?.status
   if (status === undefined) return undefined
-  const { issues, instead, fields } = error.details as { issues?: Issue[]; instead?: string; fields?: { field: string; problem: string }[] }
+  const { issues, instead, fields, line, column, problem } = error.details as Details
   if (issues) return { status, body: outcome(issues) }
   const message = known?.message ?? 'The request was refused.'
-  const more = instead ? ` Use ${instead}.` : ''
+  const more = instead ? ` Use ${instead}.` : line === undefined ? '' : ` Line ${line}, column ${column}${problem ? `: ${problem}` : '.'}`
   const list = fields?.map(({ field, problem }): Issue => ({ severity: 'error', code: 'value', expression: field, diagnostics: problem }))
   return {
     status,
