@@ -39,6 +39,7 @@ describe('answers of a scope', () => {
   test('keep their digits in every format', async () => {
     const of = async (query: string) => (await app.inject(`/stored?${query}`)).payload
     expect(await of('_format=xml')).toBe('<?xml version="1.0" encoding="UTF-8"?><Observation xmlns="http://hl7.org/fhir"><valueQuantity><value value="1.00"/></valueQuantity></Observation>')
+    expect((await app.inject('/stored?_format=xml')).headers['content-security-policy']).toBe("default-src 'none'; sandbox")
     expect(await of('_pretty=true')).toBe('{\n  "resourceType": "Observation",\n  "valueQuantity": {\n    "value": 1.00\n  }\n}')
     expect(await of('_format=xml&_pretty=true')).toContain('\n  <valueQuantity>\n    <value value="1.00"/>\n')
     expect(await of('_pretty=false')).toBe(stored.toString())

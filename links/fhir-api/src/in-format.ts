@@ -91,6 +91,8 @@ function written(reply: FastifyReply, payload: string | Buffer, format: Format):
   const text = type === FHIR_JSON ? payload : reply.statusCode === 500 && isPlainJson(type) ? faultOf(String(payload)) : undefined
   if (text === undefined) return payload
   reply.header('content-type', format.contentType)
+  // A browser shows XML as a page, narratives in it as XHTML: nothing in it runs or loads.
+  if (format.as === 'xml') reply.header('content-security-policy', "default-src 'none'; sandbox")
   if (format.as === 'json') return format.pretty ? writeJson(readJson(String(text)), { pretty: true }) : text
   try {
     return writeXml(readJson(String(text)), format)
