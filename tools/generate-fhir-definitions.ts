@@ -137,10 +137,6 @@ for (const url of [...usedValueSets].sort()) {
   const codes = expand(url)
   if (codes) bindings[url] = Object.fromEntries([...codes].map(([system, values]) => [system, [...values]]))
 }
-for (const structure of Object.values(structures)) {
-  for (const element of Object.values(structure)) if (element.b && !bindings[element.b]) delete element.b
-}
-
 const resourceTypes = definitions
   .filter(({ kind, abstract }) => kind === 'resource' && !abstract)
   .map(({ name }) => name ?? '')

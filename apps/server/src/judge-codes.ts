@@ -26,7 +26,7 @@ export function judgeCodes({ store, ask }: Pick<Services, 'store' | 'ask'>): voi
 /** Makes profiles, value sets and code systems that another process stored count here as well. Returns how to stop. */
 export async function followDefinitions({ store }: Pick<Services, 'store'>): Promise<() => void> {
   const { knowledge } = store.validator
-  const stop = await store.database.listen([CHANGED], () => knowledge.forget())
+  const stop = await store.database.listen([CHANGED], (_channel, table) => knowledge.forget([table === 'structuredefinition' ? 'StructureDefinition' : 'CodeSystem']))
   const timer = setInterval(() => knowledge.forget(), FORGET_MILLISECONDS)
   timer.unref()
   return () => {

@@ -46,12 +46,14 @@ export class Knowledge {
     this.forget()
   }
 
-  /** Called when profiles, value sets or code systems changed. */
-  forget(): void {
+  /** Called when definitions of these types changed; without types, when any may have. */
+  forget(types: readonly string[] = ['StructureDefinition', 'CodeSystem']): void {
     this.#generation += 1
-    this.#definitions.clear()
-    this.#profiles.clear()
-    this.#verdicts.clear()
+    if (types.includes('StructureDefinition')) {
+      this.#definitions.clear()
+      this.#profiles.clear()
+    }
+    if (types.some((type) => type !== 'StructureDefinition')) this.#verdicts.clear()
   }
 
   /** Null when it is not here; undefined when that is not known yet. */

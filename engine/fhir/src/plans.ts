@@ -33,8 +33,8 @@ export function invariant({ key, human, expression, w }: InvariantDefinition): I
 }
 
 export interface CodeSet {
-  any: ReadonlySet<string>
-  pairs: ReadonlySet<string>
+  any: Pick<ReadonlySet<string>, 'has'>
+  pairs: Pick<ReadonlySet<string>, 'has'>
 }
 
 /** A structure of R4 made ready for walking. */
@@ -51,7 +51,13 @@ export interface Plan {
 }
 
 const plans = new Map<string, Plan>()
-const codeSets = new Map<string, CodeSet>()
+const MEDIA_TYPE = /^[A-Za-z0-9!#$&^_.+-]+\/[A-Za-z0-9!#$&^_.+*-]+(?:\s*;.*)?$/s
+// The short names of FHIR's own formats stand for their media types: http://hl7.org/fhir/R4/http.html#mime-type
+const FORMATS = new Set(['xml', 'json', 'ttl', 'html'])
+const mediaTypes = { has: (code: string) => FORMATS.has(code) || MEDIA_TYPE.test(code) }
+
+/** Those listed in the definitions, as they are asked for; media types follow a rule and cannot be listed. */
+const codeSets = new Map<string, CodeSet>([['http://hl7.org/fhir/ValueSet/mimetypes', { any: mediaTypes, pairs: mediaTypes }]])
 
 /** Codes of a required value set of the definitions; undefined when they are not listed there. */
 export function codeSetOf(url: string): CodeSet | undefined {

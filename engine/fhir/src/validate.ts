@@ -241,7 +241,7 @@ class Check {
       }
       if (codes && !codes.any.has(value as string)) {
         report.error('code-invalid', `The code is not of the required value set ${property.element.b}.`)
-      }
+      } else if (!codes && property.element.b !== undefined) this.#asked({ value, type }, property.element.b)
       if (property.invariants) this.#invariants({ value, type }, property.invariants)
       return
     }
@@ -257,6 +257,7 @@ class Check {
     if (property.plan) this.#structure(value, property.plan, depth + 1)
     if (type === 'Reference') this.#reference(value, property.element.r)
     if (codes) this.#bound(value, type, codes, property.element.b ?? '')
+    else if (property.element.b !== undefined) this.#asked({ value, type }, property.element.b)
     else if (report.warns && property.element.e !== undefined) this.#extensible({ value, type }, property.element.e)
     if (property.invariants) this.#invariants({ value, type }, property.invariants)
   }
@@ -295,6 +296,14 @@ class Check {
         ? !Array.isArray(value.coding) ? value.text !== undefined || value.extension !== undefined : value.coding.some(matches)
         : type === 'Coding' ? matches(value) : typeof value.code === 'string' ? codes.any.has(value.code) : true
     if (!fits) this.report.error('code-invalid', `The code is not of the required value set ${url}.`)
+  }
+
+  // Required sets whose codes follow a rule, such as media types and currencies, are no list that could be looked through.
+  #asked(item: Item, valueSet: string): void {
+    if (!this.#knowledge) return
+    if (new ProfileCheck(this.report, this.#around, this.#knowledge).inValueSet(item, valueSet) === 'invalid') {
+      this.report.error('code-invalid', `The code is not of the required value set ${valueSet}.`)
+    }
   }
 
   #extensible(item: Item, valueSet: string): void {

@@ -220,7 +220,8 @@ export class Store {
       await this.trail.store(plan.audits)
     }
     // Other processes hear of it from the database.
-    if (DEFINITIONS.some((type) => plan.creates.has(type) || plan.updates.has(type))) this.validator.knowledge.forget()
+    const changed = DEFINITIONS.filter((type) => plan.creates.has(type) || plan.updates.has(type))
+    if (changed.length > 0) this.validator.knowledge.forget(changed)
     if (plan.events.length > 0 || unit.hints.length > 0) {
       this.onCommitted({ events: plan.events.length > 0, hints: unit.hints })
     }
