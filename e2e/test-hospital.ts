@@ -33,7 +33,8 @@ export interface TestHospital {
   databaseUrl: string
   client: { client_id: string; client_secret: string }
   signIn(role: string, branch?: keyof typeof BRANCHES): Promise<SignedInUser>
-  asClient(): Promise<SignedInUser>
+  /** As this client; as the hospital's own when none is given. */
+  asClient(other?: { client_id: string; client_secret: string }): Promise<SignedInUser>
   /** Waits until every event has been handled. */
   settle(): Promise<void>
   /** Ends and starts the server on the same data. */
@@ -74,10 +75,10 @@ export async function startTestHospital({ settings = {}, ...options }: { now?():
       const { accessToken } = (await response.json()) as { accessToken: string }
       return user(accessToken, (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '')
     },
-    async asClient() {
+    async asClient(other = client) {
       const response = await fetch(`${hospital.url}/oauth2/token`, {
         method: 'POST',
-        body: new URLSearchParams({ grant_type: 'client_credentials', ...client }),
+        body: new URLSearchParams({ grant_type: 'client_credentials', ...other }),
       })
       return user(((await response.json()) as { access_token: string }).access_token, '')
     },

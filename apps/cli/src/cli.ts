@@ -13,6 +13,8 @@ import { hospitalModules } from '@carespine/server/modules'
 import { openStore } from '@carespine/server/open-store'
 import { startPostgres } from '@carespine/store/embedded-postgres'
 import type { Store } from '@carespine/store/store'
+import { everywhere, listDeadNotifications, replayFrom } from '@carespine/subscriptions/ledger'
+import { followTypes } from '@carespine/subscriptions/follow-types'
 import { pino } from 'pino'
 import { filesToImport, importFiles } from './import-files.ts'
 import { loadPackage } from './load-package.ts'
@@ -31,6 +33,9 @@ const usage = `Usage: npm run cli -- <command>
                                    roles: ${CLIENT_ROLES.join(', ')}
   dead-letters                     events that could not be handled
   replay <id…|all>                 give dead letters back to their consumers
+  dead-notifications               events of subscriptions that no attempt could deliver
+  replay-notifications <subscription> <number>
+                                   send the events of a subscription again, from a number on
   rebuild-charts                   throw the chart projections away; they are made anew when read
 `
 
@@ -54,11 +59,13 @@ async function open(): Promise<Installation> {
   const { store, applied } = await openStore(config, { ownerUrl, registry, now: () => new Date(), connections: 4 })
   const services = createServices({ registry, store, log: pino({ level: 'silent' }) })
   judgeCodes(services)
+  const stopFollowing = await followTypes(services)
   return {
     services,
     store,
     applied,
     async close() {
+      stopFollowing()
       await store.close()
       // A database that a running server uses stays.
       if (postgres && !postgres.reattached) await postgres.stop()
@@ -135,6 +142,16 @@ const commands: Readonly<Record<string, (installation: Installation, args: reado
   replay: async ({ store }, ids) => {
     const all = ids.includes('all') ? (await listDeadLetters(store.database)).map(({ id }) => id) : ids
     say(`${await replayDeadLetters(store.database, all)} events given back`)
+  },
+  'dead-notifications': async ({ store }) => {
+    const dead = await listDeadNotifications(store.database)
+    for (const { row, number, owner, attempts, error, at } of dead) say(`${row}  ${number}  ${at.toISOString()}  subscriber ${owner}  ${attempts} attempts  ${error ?? ''}`)
+    say(`${dead.length} dead notifications`)
+  },
+  'replay-notifications': async ({ store }, [row = '', from = '']) => {
+    if (!/^[\da-f-]{36}$/.test(row) || !/^\d{1,15}$/.test(from)) throw new Error('Name a subscription, as dead-notifications does, and the number of an event.')
+    const events = await replayFrom((text, values) => store.database.query(everywhere, { text, values }), row, Number(from), new Date())
+    say(`${events} events put back in line`)
   },
   'rebuild-charts': async ({ services }) => {
     const { rebuilt } = await services.perform(rebuildChart, {}, services.system('chart'))

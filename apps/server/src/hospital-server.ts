@@ -9,6 +9,9 @@ import { startListener } from '@carespine/link-hl7v2/listener'
 import { getNotification, notificationHints } from '@carespine/notifications/contract'
 import type { Hint } from '@carespine/store/contract'
 import { IndexKeeper } from '@carespine/store/index-again'
+import { deliverNotifications } from '@carespine/subscriptions/deliver-notifications'
+import { followTypes } from '@carespine/subscriptions/follow-types'
+import { serveWebsockets } from '@carespine/subscriptions/serve-websockets'
 import { pino } from 'pino'
 import { joinOthers } from './join-others.ts'
 import { followDefinitions, judgeCodes } from './judge-codes.ts'
@@ -51,6 +54,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   const services = createServices({ registry, store, log })
   judgeCodes(services)
   const stopFollowing = await followDefinitions(services)
+  const stopFollowingTypes = await followTypes(services)
   const authenticator = await identity.authenticator(services)
 
   const bus: Bus = new InProcessBus({
@@ -95,9 +99,11 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   await app.listen({ port: config.port, host: config.host })
   const address = app.server.address()
   const port = typeof address === 'object' && address ? address.port : config.port
+  let stopWebsockets = (): void => undefined
   if (has('sockets')) {
     const present = async (ref: Readonly<Record<string, string>>, actor: Parameters<typeof services.perform>[2]) =>
       await services.perform(getNotification, { id: ref.id ?? '' }, actor)
+    stopWebsockets = await serveWebsockets(app.server, services)
     sockets = serveSockets({
       server: app.server,
       authenticator,
@@ -105,6 +111,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       presents: new Map(Object.values(notificationHints).map((name) => [name, present])),
     })
   }
+  let stopDelivering: () => Promise<void> = async () => undefined
   let stopJobs: () => Promise<void> = async () => undefined
   const indexKeeper = new IndexKeeper(store, (error) => log.warn({ fault: (error as Error).name }, 'the search index was not kept'))
   if (has('worker')) {
@@ -116,6 +123,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       })),
     )
     stopJobs = runJobs(registry, services)
+    stopDelivering = await deliverNotifications(services, config.subscriptions)
     indexKeeper.start()
   }
   const listener = has('links') ? await startListener({ port: config.hl7Port, host: config.host, services }) : undefined
@@ -129,11 +137,14 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     async close() {
       stopWatching?.()
       stopFollowing()
+      stopFollowingTypes()
       others?.leave()
       await listener?.close()
+      stopWebsockets()
       await sockets?.close()
       await closeHttp(app.server as unknown as NetServer, () => app.close())
       await stopJobs()
+      await stopDelivering()
       await indexKeeper.stop()
       await bus.close()
       await store.close()

@@ -8,6 +8,7 @@ import { createHl7v2 } from '@carespine/link-hl7v2'
 import { notifications } from '@carespine/notifications'
 import { orders } from '@carespine/orders'
 import { registration } from '@carespine/registration'
+import { createSubscriptions } from '@carespine/subscriptions'
 import { createTerminology } from '@carespine/terminology'
 import type { MigrationSet } from '@carespine/store/migrate'
 
@@ -16,7 +17,7 @@ export function hospitalModules(): { modules: ModuleDefinition[]; identity: Retu
   const identity = createIdentity()
   return {
     identity,
-    modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createHl7v2(), fhirApi],
+    modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), fhirApi],
   }
 }
 

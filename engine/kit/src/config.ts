@@ -36,6 +36,11 @@ const Environment = z.object({
   FHIR_PROFILES: list('').pipe(z.array(z.string().regex(/^[A-Z][A-Za-z]+=[a-z]+:\S+$/, 'give pairs such as Patient=https://example.org/StructureDefinition/patient'))),
   FHIR_UNKNOWN_PROFILES: z.enum(['accept', 'refuse']).default('accept'),
   FHIR_REFERENCES: z.enum(['any', 'existing']).default('any'),
+  SUBSCRIPTION_HOSTS: list('').pipe(z.array(z.string().regex(/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i, 'give hosts such as bridge.hospital.local or 10.0.0.5:8443'))),
+  MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  MAIL_FROM: z.email().optional(),
+  MAIL_TLS: z.enum(['required', 'optional']).default('required'),
+  MAIL_CONTENT: z.enum(['no-resources', 'resources']).default('no-resources'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 })
 
@@ -63,6 +68,12 @@ export interface Config {
     unknownProfiles: 'accept' | 'refuse'
     references: 'any' | 'existing'
   }
+  subscriptions: {
+    /** Hosts that rest-hooks may reach over http, or inside the hospital's network. */
+    trustedHosts: readonly string[]
+    /** Absent: no e-mail is sent. */
+    mail?: { url: string; from: string; tls: 'required' | 'optional'; content: 'no-resources' | 'resources' }
+  }
   logLevel: string
 }
 
@@ -77,6 +88,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (data.DATABASE_URL === undefined && data.ROLES.length < processRoles.length) {
     throw new Error('ROLES: without DATABASE_URL no other process can do the rest. Set DATABASE_URL, or leave ROLES out.')
   }
+  if ((data.MAIL_URL === undefined) !== (data.MAIL_FROM === undefined)) throw new Error('MAIL_FROM: set it together with MAIL_URL.')
   const kek = data.CARESPINE_KEK ?? (data.CARESPINE_KEK_FILE && contentOf('CARESPINE_KEK_FILE', data.CARESPINE_KEK_FILE))
   return {
     port: data.PORT,
@@ -94,6 +106,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       demanded: demandedProfiles(data.FHIR_PROFILES),
       unknownProfiles: data.FHIR_UNKNOWN_PROFILES,
       references: data.FHIR_REFERENCES,
+    },
+    subscriptions: {
+      trustedHosts: data.SUBSCRIPTION_HOSTS,
+      ...(data.MAIL_URL === undefined || data.MAIL_FROM === undefined ? {} : { mail: { url: data.MAIL_URL, from: data.MAIL_FROM, tls: data.MAIL_TLS, content: data.MAIL_CONTENT } }),
     },
     logLevel: data.LOG_LEVEL,
   }

@@ -1,6 +1,7 @@
 import { resourceTypes } from '@carespine/fhir/definitions'
 import type { CapabilityStatement, ResourceType } from '@carespine/fhir/resource'
 import type { ParameterLookup } from '@carespine/fhir/search-parameters'
+import { subscriptionTopics } from '@carespine/pack-core/topics'
 import type { RestResource } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
 import { JSON_PATCH } from './interactions/patch.ts'
@@ -12,6 +13,10 @@ const served = [...interactions, ...searchInteractions]
 const ofType = served.flatMap((one) => one.ofType ?? []).map((code) => ({ code }))
 const ofSystem = served.flatMap((one) => one.ofSystem ?? []).map((code) => ({ code }))
 const said: Partial<RestResource> = Object.assign({}, ...served.map(({ says }) => says))
+
+const WEBSOCKET = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket'
+const TOPIC = 'http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical'
+const topics = subscriptionTopics.map(({ url }) => ({ url: TOPIC, valueCanonical: url }))
 
 /** What this server can do, read off the same tables that do it. */
 export function capabilityStatement(base: string, now: Date, parametersOf: ParameterLookup): CapabilityStatement {
@@ -33,6 +38,7 @@ export function capabilityStatement(base: string, now: Date, parametersOf: Param
           description: 'OAuth 2 bearer tokens from /oauth2/token (client credentials) or from sign-in.',
           service: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code: 'OAuth' }] }],
         },
+        extension: [{ url: WEBSOCKET, valueUri: `${base.replace(/^http/, 'ws')}/subscriptions` }],
         interaction: ofSystem,
         searchParam: [...commonSearchParams],
         operation: operationsOnSystem(),
@@ -45,6 +51,7 @@ export function capabilityStatement(base: string, now: Date, parametersOf: Param
 function resourceOf(type: ResourceType): RestResource {
   return {
     type: type as RestResource['type'],
+    ...(type === 'Subscription' ? { extension: topics } : {}),
     ...said,
     interaction: ofType,
     ...some('operation', operationsOn(type)),

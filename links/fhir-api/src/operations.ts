@@ -4,8 +4,9 @@ import type { Parameters, Resource, ResourceType } from '@carespine/fhir/resourc
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance } from 'fastify'
-import published from '../generated/operations.json' with { type: 'json' }
+import ofR4 from '../generated/operations.json' with { type: 'json' }
 import { FHIR_JSON } from './answer.ts'
+import { backportOperations } from './backport-operations.ts'
 import type { Caller } from './interactions.ts'
 import { type InputRules, type OperationInput, readInput } from './operation-input.ts'
 import { codeSystemLookup } from './operations/code-system-lookup.ts'
@@ -18,8 +19,11 @@ import { encounterEverything, patientEverything } from './operations/everything.
 import { resourceMeta, resourceMetaAdd, resourceMetaDelete } from './operations/meta.ts'
 import { observationLastn } from './operations/observation-lastn.ts'
 import { patientMatch } from './operations/patient-match.ts'
+import { bindingTokenOf, eventsOfSubscription, statusOfSubscription } from './operations/subscription.ts'
 import { valueSetExpand } from './operations/value-set-expand.ts'
 import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
+
+const published = { ...ofR4, ...backportOperations }
 
 type Level = 'system' | 'type' | 'instance'
 
@@ -36,7 +40,7 @@ export interface Asked {
 
 /** One operation of R4 as it is served here. */
 export interface Operation {
-  /** Id of the OperationDefinition that HL7 publishes. */
+  /** Id of the OperationDefinition that HL7 publishes, with R4 or with a guide. */
   definition: keyof typeof published
   /** Where it is served, of the levels that the definition has. */
   levels: readonly Level[]
@@ -62,6 +66,9 @@ const operations: readonly Operation[] = [
   resourceMeta,
   resourceMetaAdd,
   resourceMetaDelete,
+  statusOfSubscription,
+  eventsOfSubscription,
+  bindingTokenOf,
   valueSetExpand,
   valueSetValidateCode,
 ]

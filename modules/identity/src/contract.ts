@@ -102,6 +102,28 @@ export const practitionersWith = question({
   output: z.object({ practitioners: z.array(z.string()) }),
 })
 
+/** What an account may do and see at this moment; undefined when it is closed or gone. */
+export const actorNow = question({
+  name: 'identity.actor-now',
+  input: z.object({ kind: z.enum(['user', 'client']), id: z.string(), portal: z.string().optional() }),
+  output: z.object({
+    actor: z
+      .object({
+        kind: z.enum(['user', 'client']),
+        id: z.string(),
+        display: z.string(),
+        roles: z.array(z.string()),
+        permissions: z.array(z.string()),
+        branches: z.array(z.string()),
+        branch: z.string(),
+        patient: z.string().optional(),
+        practitioner: z.string().optional(),
+        portal: z.string().optional(),
+      })
+      .optional(),
+  }),
+})
+
 export const refusals = {
   IDENTITY_WRONG_PASSWORD: { status: 401, message: 'E-mail or password is wrong.' },
   IDENTITY_WAIT: { status: 429, message: 'Too many wrong passwords. Wait as long as the details say, then try again.' },

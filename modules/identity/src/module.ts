@@ -7,7 +7,7 @@ import { forgetAttempts } from './attempts.ts'
 import { refusals } from './contract.ts'
 import { signInRoutes } from './sign-in-routes.ts'
 import { ActorCache, type Claims, TokenOffice } from './tokens.ts'
-import { branchesAnswer, createUserCommand, disableUserCommand, listUsersQuery, practitionersWithAnswer, usersWhoAnswer } from './users.ts'
+import { actorNowAnswer, branchesAnswer, createUserCommand, disableUserCommand, listUsersQuery, practitionersWithAnswer, usersWhoAnswer } from './users.ts'
 
 /** Accounts, sign-in, sessions, tokens; and the authenticator that every route asks. */
 export function createIdentity(): {
@@ -41,7 +41,7 @@ export function createIdentity(): {
       name: 'identity',
       migrations: new URL('../migrations/', import.meta.url),
       actions: [listUsersQuery, createUserCommand, disableUserCommand],
-      answers: [usersWhoAnswer, practitionersWithAnswer, branchesAnswer],
+      answers: [actorNowAnswer, usersWhoAnswer, practitionersWithAnswer, branchesAnswer],
       jobs: [forgetAttempts],
       refusals,
       routes: (app, services) => signInRoutes(app, services, { tokens, forget: (key) => actors.forget(key) }),

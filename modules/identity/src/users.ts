@@ -1,6 +1,6 @@
 import { answer, command, query } from '@carespine/kit/module'
-import { addUser, listAccounts, listBranches } from './accounts.ts'
-import { branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
+import { addUser, clientActor, findAccount, listAccounts, listBranches, userActor } from './accounts.ts'
+import { actorNow, branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
 
 export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
   users: (await listAccounts(view)).map(({ id, email, display, roles, branch, active }) => ({ id, email, display, roles, branch, active })),
@@ -36,3 +36,11 @@ export const practitionersWithAnswer = answer(practitionersWith, async ({ role, 
 })
 
 export const branchesAnswer = answer(branches, async (_input, { view }) => ({ branches: await listBranches(view) }))
+
+export const actorNowAnswer = answer(actorNow, async ({ kind, id, portal = '' }, { view }) => {
+  const account = kind === 'user' ? await findAccount(view, id) : undefined
+  // The session of none: who asks acts for a person who need not be signed in.
+  const actor = kind === 'client' ? await clientActor(view, id) : account?.active ? userActor(account, { id: '', portal }) : undefined
+  if (!actor) return {}
+  return { actor: { ...actor, kind, roles: [...actor.roles], permissions: [...actor.permissions], branches: [...actor.branches] } }
+})
