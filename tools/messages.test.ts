@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { registryOf } from '@carespine/kit/runtime'
 import { hospitalModules } from '@carespine/server/modules'
 import { describe, expect, test } from 'vitest'
-import { flatten, messageUses, placeholdersOf } from './messages.ts'
+import { flatten, formsOf, messageUses, placeholdersOf } from './messages.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -15,9 +15,11 @@ function sources(folders: readonly string[]): string[] {
     .map((path) => readFileSync(path, 'utf8'))
 }
 
-function catalogue(language: string): Map<string, string> {
-  return flatten(JSON.parse(readFileSync(join(root, `web/shell/src/locales/${language}.json`), 'utf8')) as object)
+function catalogue(language: string): Map<string, Map<string, string>> {
+  return formsOf(flatten(JSON.parse(readFileSync(join(root, `web/shell/src/locales/${language}.json`), 'utf8')) as object))
 }
+
+const usual = (forms: ReadonlyMap<string, string> | undefined): string => forms?.get('') ?? forms?.get('other') ?? ''
 
 const english = catalogue('en')
 const arabic = catalogue('ar')
@@ -29,11 +31,21 @@ const servers = sources(['engine', 'modules', 'links']).join('\n')
 describe('the words on screen', () => {
   test('every message exists in English and in Arabic', () => {
     expect([...arabic.keys()].sort()).toEqual([...english.keys()].sort())
-    expect([...english, ...arabic].filter(([, text]) => text.trim() === '')).toEqual([])
+    expect([...english, ...arabic].filter(([, forms]) => [...forms.values()].some((text) => text.trim() === ''))).toEqual([])
+  })
+
+  test('what depends on a number is said in every form that its language has', () => {
+    for (const [language, messages] of [['en', english], ['ar', arabic]] as const) {
+      const wanted = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted()
+      const counted = [...messages].filter(([, forms]) => !forms.has(''))
+      expect(counted.length).toBeGreaterThan(2)
+      expect(counted.filter(([, forms]) => [...forms.keys()].sort().join() !== wanted.join()).map(([name]) => `${language} ${name}`)).toEqual([])
+    }
+    expect([...english].filter(([name, forms]) => forms.has('') !== arabic.get(name)?.has('')).map(([name]) => name)).toEqual([])
   })
 
   test('both languages fill in the same values', () => {
-    const differing = [...english].filter(([key, text]) => placeholdersOf(text).join() !== placeholdersOf(arabic.get(key) ?? '').join())
+    const differing = [...english].filter(([key, forms]) => placeholdersOf(usual(forms)).join() !== placeholdersOf(usual(arabic.get(key))).join())
     expect(differing.map(([key]) => key)).toEqual([])
   })
 

@@ -9,6 +9,19 @@ export function flatten(tree: object, prefix = ''): Map<string, string> {
   )
 }
 
+const PLURAL = /_(zero|one|two|few|many|other)$/
+
+/** The messages of a catalogue by name; of one that depends on a number the texts by plural form, else under `''`. */
+export function formsOf(catalogue: ReadonlyMap<string, string>): Map<string, Map<string, string>> {
+  const messages = new Map<string, Map<string, string>>()
+  for (const [key, text] of catalogue) {
+    const form = PLURAL.exec(key)?.[1] ?? ''
+    const name = key.replace(PLURAL, '')
+    messages.set(name, (messages.get(name) ?? new Map()).set(form, text))
+  }
+  return messages
+}
+
 /** Names between `{{` and `}}`, sorted. */
 export function placeholdersOf(text: string): string[] {
   return [...text.matchAll(/\{\{\s*([^},\s]+)[^}]*\}\}/g)].map(([, name]) => name as string).sort()

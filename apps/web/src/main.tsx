@@ -1,7 +1,5 @@
 import '@mantine/core/styles.css'
-import '@mantine/dates/styles.css'
 import '@mantine/notifications/styles.css'
-import '@mantine/spotlight/styles.css'
 import 'uplot/dist/uPlot.min.css'
 import '@carespine/ui/base.css'
 import { startApp } from '@carespine/shell/app'

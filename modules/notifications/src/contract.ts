@@ -8,6 +8,10 @@ export const Notification = z.object({
   title: z.string(),
   message: z.string(),
   patientId: z.string().optional(),
+  /** Whom it is about; in lists, where the asker may see it. */
+  patientName: z.string().optional(),
+  patientNameArabic: z.string().optional(),
+  mrn: z.string().optional(),
   reportId: z.string().optional(),
   action: z.object({ type: z.string(), url: z.string() }).optional(),
   details: z
@@ -43,6 +47,7 @@ export const listNotifications = action({
   }),
   output: z.object({
     notifications: z.array(Notification),
+    /** Of those that need no acknowledgement, or have it. */
     unread: z.number().int(),
     unacknowledged: z.number().int(),
     next: z.string().optional(),

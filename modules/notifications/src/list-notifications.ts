@@ -1,4 +1,5 @@
 import { command, query, refuse } from '@carespine/kit/module'
+import { summaryOf } from '@carespine/registration/patient-summary'
 import type { LookUp, ReadView } from '@carespine/store/contract'
 import { alertColumns, notificationOf, nudge } from './alerts.ts'
 import { acknowledgeNotification, AlertAcknowledged, getNotification, listNotifications, type Notification, readNotification } from './contract.ts'
@@ -22,6 +23,14 @@ export async function openAlertsOf(view: ReadView, userId: string, patientId?: s
   return rows.map((row) => notificationOf(view, row))
 }
 
+/** Adds whom it is about. What the asker may not see any more, or a person removed meanwhile, is left out. */
+async function withPatient(view: ReadView, notification: Notification): Promise<Notification> {
+  const patient = notification.patientId === undefined ? undefined : await view.find('Patient', notification.patientId)
+  if (!patient) return notification
+  const { name, nameArabic, mrn } = summaryOf(patient)
+  return { ...notification, patientName: name, ...(nameArabic ? { patientNameArabic: nameArabic } : {}), ...(mrn ? { mrn } : {}) }
+}
+
 export const listNotificationsQuery = query(listNotifications, async (input, { view, actor }) => {
   const rows = await view.sql<Row & { at: string }>(
     `select ${alertColumns}, x.read_at, x.created_at::text || '/' || x.alert as at from notifications.addressee x ` +
@@ -32,7 +41,7 @@ export const listNotificationsQuery = query(listNotifications, async (input, { v
     [actor.id, input.open, /^[\d :.+-]+\/[0-9a-f-]{36}$/.test(input.cursor ?? '') ? input.cursor : null, input.limit + 1],
   )
   const [counts] = await view.sql<{ unread: number; unacknowledged: number }>(
-    'select (count(*) filter (where x.read_at is null))::int as unread, ' +
+    'select (count(*) filter (where x.read_at is null and not (a.requires_acknowledgment and a.acknowledged_at is null)))::int as unread, ' +
       '(count(*) filter (where a.requires_acknowledgment and a.acknowledged_at is null))::int as unacknowledged ' +
       'from notifications.addressee x join notifications.alert a on a.id = x.alert where x.user_id = $1',
     [actor.id],
@@ -41,7 +50,7 @@ export const listNotificationsQuery = query(listNotifications, async (input, { v
   view.noteRead(shown.flatMap(({ patient }) => patient ?? []))
   const last = shown.at(-1)
   return {
-    notifications: shown.map((row) => notificationOf(view, row)),
+    notifications: await Promise.all(shown.map((row) => withPatient(view, notificationOf(view, row)))),
     unread: counts?.unread ?? 0,
     unacknowledged: counts?.unacknowledged ?? 0,
     ...(rows.length > input.limit && last ? { next: last.at } : {}),

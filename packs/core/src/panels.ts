@@ -40,7 +40,9 @@ const Panel = z.object({
   name: z.string(),
   nameArabic: z.string(),
   specimen: z.string(),
+  specimenArabic: z.string(),
   tube: z.string(),
+  tubeArabic: z.string(),
   analytes: z.array(Analyte).min(1),
 })
 export type Panel = z.infer<typeof Panel>

@@ -1,128 +1,110 @@
-import { Button, Group, Modal, Paper, Select, SimpleGrid, Stack, Table, Text, TextInput, Title } from '@mantine/core'
+import { Button, Group, Paper, SimpleGrid, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { startEncounter } from '@carespine/encounters/contract'
-import { addAllergy, getBanner, removeAllergy, updatePatient } from '@carespine/registration/contract'
+import { getBanner, type PatientBanner, updatePatient } from '@carespine/registration/contract'
 import { usePageParams } from '@carespine/shell/app'
+import { Dialog } from '@carespine/shell/dialog'
 import { useWords } from '@carespine/shell/i18n'
-import { ErrorNote, Page, Waiting } from '@carespine/shell/page'
+import { ErrorNote, Nothing, Page, Waiting } from '@carespine/shell/page'
 import { PatientHeader } from '@carespine/shell/patient-header'
 import { useAction, useCommand } from '@carespine/shell/use-action'
-import { useNavigate } from '@tanstack/react-router'
+import { useFaults } from '@carespine/shell/use-faults'
+import { VisitList } from '@carespine/shell/visit-table'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { Allergies } from './allergies.tsx'
+import { StartVisit } from './start-visit.tsx'
 
-/** A patient at the desk: who they are, allergies, and the start of a visit. */
+/** A patient at the desk: who they are, how to reach them, allergies, the start of a visit and the visits so far. */
 export function PatientPage() {
   const { t } = useTranslation()
   const words = useWords()
-  const navigate = useNavigate()
   const { id } = usePageParams('id')
   const { data, error, refetch } = useAction(getBanner, { patientId: id })
-  const start = useCommand(startEncounter)
-  const remove = useCommand(removeAllergy)
-  const [adding, add] = useDisclosure(false)
-  const [editing, edit] = useDisclosure(false)
-  const [reason, setReason] = useState('')
-  const [kind, setKind] = useState<'AMB' | 'EMER' | 'IMP'>('AMB')
-  if (error) return <ErrorNote error={error} onRetry={() => void refetch()} />
-  if (!data) return <Waiting />
-  const { patient, allergies, noKnownAllergies, details } = data
+  if (!data) return error ? <ErrorNote error={error} onRetry={() => void refetch()} /> : <Waiting />
+  const { patient, allergies, noKnownAllergies } = data
   return (
-    <Page title={words(patient.name, patient.nameArabic)} actions={<Button variant="default" onClick={edit.open}>{t('hub.edit')}</Button>}>
-      <PatientHeader patient={patient} allergies={allergies} noKnownAllergies={noKnownAllergies} />
+    <Page title={words(patient.name, patient.nameArabic)} banner={<PatientHeader patient={patient} allergies={allergies} noKnownAllergies={noKnownAllergies} />}>
+      <ErrorNote error={error} onRetry={() => void refetch()} />
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Paper>
           <Title order={2} size="h5" mb="sm">
             {t('hub.startVisit')}
           </Title>
-          <Stack>
-            <Select label={t('visit.class')} value={kind} allowDeselect={false} onChange={(value) => setKind((value ?? 'AMB') as 'AMB')} data={['AMB', 'EMER', 'IMP'].map((value) => ({ value, label: t(`visit.${value}`) }))} />
-            <TextInput label={t('visit.reason')} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
-            <ErrorNote error={start.error} />
-            <Button onClick={() => start.mutate({ patientId: id, class: kind, ...(reason ? { reason } : {}) }, { onSuccess: () => void navigate({ to: '/hub/visits' }) })} loading={start.isPending}>
-              {t('visit.start')}
-            </Button>
-          </Stack>
+          <StartVisit patientId={id} />
         </Paper>
-        <Paper>
-          <Group justify="space-between" mb="sm">
-            <Title order={2} size="h5">
-              {t('banner.allergies')}
-            </Title>
-            <Button size="compact-sm" variant="default" onClick={add.open}>
-              {t('allergy.add')}
-            </Button>
-          </Group>
-          <ErrorNote error={remove.error} />
-          {allergies.length === 0 && <Text>{noKnownAllergies ? t('banner.noKnown') : t('banner.notAsked')}</Text>}
-          <Table>
-            <Table.Tbody>
-              {allergies.map((allergy) => (
-                <Table.Tr key={allergy.id}>
-                  <Table.Td>{words(allergy.substance, allergy.substanceArabic)}</Table.Td>
-                  <Table.Td>{allergy.reaction}</Table.Td>
-                  <Table.Td>
-                    <Button size="compact-xs" variant="default" onClick={() => remove.mutate({ allergyId: allergy.id, reason: 'refuted' })} aria-label={t('allergy.removeOne', { substance: allergy.substance })}>
-                      {t('allergy.remove')}
-                    </Button>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Paper>
+        <Stack>
+          <Allergies banner={data} />
+          <Contact banner={data} />
+        </Stack>
       </SimpleGrid>
-      <Modal opened={adding} onClose={add.close} title={t('allergy.add')}>
-        <AllergyForm patientId={id} onDone={add.close} />
-      </Modal>
-      <Modal opened={editing} onClose={edit.close} title={t('hub.edit')}>
-        <DetailsForm patientId={id} version={patient.version} phone={details.phone ?? ''} city={details.city ?? ''} onDone={edit.close} />
-      </Modal>
+      <Stack gap="xs">
+        <Title order={2} size="h5">
+          {t('hub.visits')}
+        </Title>
+        <VisitList portal="hub" patientId={id} empty={<Nothing>{t('hub.noVisits')}</Nothing>} />
+      </Stack>
     </Page>
   )
 }
 
-function AllergyForm({ patientId, onDone }: { patientId: string; onDone(): void }) {
+function Contact({ banner: { patient, details } }: { banner: PatientBanner }) {
   const { t } = useTranslation()
-  const add = useCommand(addAllergy)
-  const [substance, setSubstance] = useState('')
-  const [reaction, setReaction] = useState('')
-  const [criticality, setCriticality] = useState<'low' | 'high' | 'unable-to-assess'>('unable-to-assess')
-  const submit = (event: FormEvent): void => {
-    event.preventDefault()
-    add.mutate({ patientId, substance, criticality, ...(reaction ? { reaction } : {}) }, { onSuccess: onDone })
-  }
+  const [editing, edit] = useDisclosure(false)
+  const lines = [
+    { label: t('register.phone'), value: details.phone, isLatin: true },
+    { label: t('register.email'), value: details.email, isLatin: true },
+    { label: t('register.city'), value: [details.addressLine, details.city].filter(Boolean).join(' · '), isLatin: false },
+  ]
   return (
-    <form onSubmit={submit}>
-      <Stack>
-        <TextInput label={t('allergy.substance')} required data-autofocus value={substance} onChange={(event) => setSubstance(event.currentTarget.value)} />
-        <TextInput label={t('allergy.reaction')} value={reaction} onChange={(event) => setReaction(event.currentTarget.value)} />
-        <Select label={t('allergy.criticality')} allowDeselect={false} value={criticality} onChange={(value) => setCriticality((value ?? 'unable-to-assess') as 'low')} data={['high', 'low', 'unable-to-assess'].map((value) => ({ value, label: t(`allergy.${value}`) }))} />
-        <ErrorNote error={add.error} />
-        <Button type="submit" loading={add.isPending}>
-          {t('common.save')}
+    <Paper>
+      <Group justify="space-between" mb="sm">
+        <Title order={2} size="h5">
+          {t('hub.contact')}
+        </Title>
+        <Button size="compact-sm" variant="default" onClick={edit.open}>
+          {t('hub.edit')}
         </Button>
+      </Group>
+      <Stack gap={4}>
+        {lines.map(({ label, value, isLatin }) => (
+          <Group key={label} justify="space-between" wrap="nowrap" fz="sm">
+            <Text size="sm" c="dimmed">
+              {label}
+            </Text>
+            <bdi dir={isLatin ? 'ltr' : 'auto'} style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>
+              {value || '—'}
+            </bdi>
+          </Group>
+        ))}
       </Stack>
-    </form>
+      <Dialog opened={editing} onClose={edit.close} title={t('hub.edit')}>
+        <DetailsForm patientId={patient.id} version={patient.version} details={details} onDone={edit.close} />
+      </Dialog>
+    </Paper>
   )
 }
 
-function DetailsForm({ patientId, version, phone: before, city: cityBefore, onDone }: { patientId: string; version: string; phone: string; city: string; onDone(): void }) {
+function DetailsForm({ patientId, version, details, onDone }: { patientId: string; version: string; details: PatientBanner['details']; onDone(): void }) {
   const { t } = useTranslation()
   const update = useCommand(updatePatient)
-  const [phone, setPhone] = useState(before)
-  const [city, setCity] = useState(cityBefore)
+  const [form, setForm] = useState({ phone: details.phone ?? '', email: details.email ?? '', city: details.city ?? '' })
+  // What was there and was cleared is deleted.
+  const given = (name: keyof typeof form) => (form[name] !== '' ? form[name] : details[name] === undefined ? undefined : null)
+  const input = { patientId, version, phone: given('phone'), email: given('email'), city: given('city') }
+  const faults = useFaults(updatePatient.input, input)
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    // What was there and was cleared is deleted.
-    const given = (value: string, known: string) => (value !== '' ? value : known === '' ? undefined : null)
-    update.mutate({ patientId, version, phone: given(phone, before), city: given(city, cityBefore) }, { onSuccess: onDone })
+    if (faults.check()) update.mutate(input, { onSuccess: onDone })
   }
+  const text = (name: keyof typeof form, options: { type?: string; dir?: 'ltr'; 'data-autofocus'?: boolean } = {}) => (
+    <TextInput label={t(`register.${name}`)} value={form[name]} onChange={(event) => setForm({ ...form, [name]: event.currentTarget.value })} error={faults.of(name)} {...options} />
+  )
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack>
-        <TextInput label={t('register.phone')} type="tel" dir="ltr" data-autofocus value={phone} onChange={(event) => setPhone(event.currentTarget.value)} />
-        <TextInput label={t('register.city')} value={city} onChange={(event) => setCity(event.currentTarget.value)} />
+        {text('phone', { type: 'tel', dir: 'ltr', 'data-autofocus': true })}
+        {text('email', { type: 'email', dir: 'ltr' })}
+        {text('city')}
         <ErrorNote error={update.error} />
         <Button type="submit" loading={update.isPending}>
           {t('common.save')}

@@ -1,16 +1,17 @@
-import { Alert, Badge, Button, Group, Paper, Table, Text, Textarea, TextInput } from '@mantine/core'
+import { Alert, Badge, Button, Group, Paper, Text, Textarea, TextInput, Title } from '@mantine/core'
 import { can } from '@carespine/orders/contract'
-import { enterResults, getResultForm, releaseResult, type ResultItem } from '@carespine/lab/contract'
+import { enterResults, getResultForm, isCritical, releaseResult, type ResultItem } from '@carespine/lab/contract'
 import { flagOf } from '@carespine/pack-core/flag'
 import { usePageParams } from '@carespine/shell/app'
-import { formatDate, useLanguage, useWords } from '@carespine/shell/i18n'
+import { listText, useLanguage, useWords } from '@carespine/shell/i18n'
 import { ErrorNote, Page, Waiting } from '@carespine/shell/page'
+import { WhoLine } from '@carespine/shell/patient-header'
+import { ResultTable, ResultValue } from '@carespine/shell/result-table'
 import { useAction, useCommand } from '@carespine/shell/use-action'
-import { Flag } from '@carespine/ui/flag'
-import { RangeBar } from '@carespine/ui/range-bar'
 import { unitText } from '@carespine/ui/unit-text'
-import { useNavigate } from '@tanstack/react-router'
-import { type KeyboardEvent, useEffect, useState } from 'react'
+import { IconAlertOctagon } from '@tabler/icons-react'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 /** Result entry: Enter goes on to the next analyte; flags, earlier values and mistakes show at once. */
@@ -25,152 +26,136 @@ export function ResultEntryPage() {
   const release = useCommand(releaseResult)
   const [values, setValues] = useState<Record<string, string>>({})
   const [comment, setComment] = useState('')
+  const version = useRef<string>(undefined)
   useEffect(() => {
-    if (!data) return
+    // What is being typed stays when the screen looks again; what somebody else stored replaces it.
+    if (!data || version.current === data.row.version) return
+    version.current = data.row.version
     setValues(Object.fromEntries(data.items.map(({ code, value }) => [code, value === undefined ? '' : String(value)])))
     setComment(data.comment ?? '')
   }, [data])
-  if (error) return <ErrorNote error={error} onRetry={() => void refetch()} />
-  if (!data) return <Waiting />
+  if (!data) return error ? <ErrorNote error={error} onRetry={() => void refetch()} /> : <Waiting />
   const { row, items } = data
   const mayEnter = can.enterResult.includes(row.state)
   const numberOf = (code: string): number | undefined => {
-    const text = (values[code] ?? '').trim().replace(',', '.')
+    const text = (values[code] ?? '').trim().replace(/[٫,]/g, '.').replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) & 0xf))
     return text === '' || Number.isNaN(Number(text)) ? undefined : Number(text)
   }
-  const isWrong = (item: ResultItem): boolean => {
-    const text = (values[item.code] ?? '').trim()
-    const value = numberOf(item.code)
-    if (text === '') return false
-    return value === undefined || value < (item.plausible?.low ?? value) || value > (item.plausible?.high ?? value)
-  }
-  const critical = items.filter((item) => {
-    const value = numberOf(item.code)
-    return value !== undefined && ['LL', 'HH'].includes(flagOf(value, item) ?? '')
-  })
-  const entered = items.filter(({ derived }) => !derived).flatMap(({ code }) => {
+  const isWrong = ({ code, plausible }: ResultItem): boolean => {
     const value = numberOf(code)
+    if ((values[code] ?? '').trim() === '') return false
+    return value === undefined || value < (plausible?.low ?? value) || value > (plausible?.high ?? value)
+  }
+  const shownOf = (item: ResultItem): Pick<ResultItem, 'value' | 'flag'> => {
+    if (item.derived || !mayEnter) return item
+    const value = isWrong(item) ? undefined : numberOf(item.code)
+    return value === undefined ? {} : { value, flag: flagOf(value, item) }
+  }
+  const critical = items.filter((item) => isCritical(shownOf(item).flag))
+  const entered = items.flatMap(({ code, derived }) => {
+    const value = derived ? undefined : numberOf(code)
     return value === undefined ? [] : [{ code, value }]
   })
+  const isReady = entered.length > 0 && !items.some(isWrong)
   const next = (event: KeyboardEvent<HTMLInputElement>): void => {
     if (event.key !== 'Enter') return
     event.preventDefault()
-    const inputs = [...document.querySelectorAll<HTMLInputElement>('input[data-analyte]')]
+    const inputs = [...document.querySelectorAll<HTMLElement>('[data-analyte], [data-last-step]')]
     inputs[inputs.indexOf(event.currentTarget) + 1]?.focus()
   }
-  const store = (then: () => void): void =>
-    save.mutate({ orderId: id, values: entered, ...(comment ? { comment } : {}) }, { onSuccess: then })
+  const store = (then: () => void): void => save.mutate({ orderId: id, values: entered, ...(comment ? { comment } : {}) }, { onSuccess: then })
+  const [first] = items.filter(({ derived }) => !derived)
   return (
     <Page
       title={words(row.panelName, row.panelNameArabic)}
-      actions={
-        <Badge variant="outline" color="dark" radius="sm" tt="none">
-          {t(`orderState.${row.state}`)}
-        </Badge>
+      banner={
+        <Paper py="sm">
+          <Group justify="space-between" gap="sm">
+            <div>
+              <Title order={2} size="h4">
+                {words(row.patientName, row.patientNameArabic)}
+              </Title>
+              <Text size="sm">
+                <WhoLine sex={row.sex} birthDate={row.birthDate} mrn={row.mrn} />
+              </Text>
+            </div>
+            <div>
+              <Group gap="sm">
+                <Text fw={600}>{words(row.panelName, row.panelNameArabic)}</Text>
+                <Badge variant="outline" color="gray.7" radius="sm">
+                  {t(`orderState.${row.state}`)}
+                </Badge>
+              </Group>
+              <Text size="sm">
+                {t('lab.accession')} <bdi dir="ltr">{row.accession ?? '—'}</bdi>
+              </Text>
+            </div>
+          </Group>
+        </Paper>
       }
     >
-      <Paper py="sm">
-        <Group gap="lg">
-          <Text fw={700}>{words(row.patientName, row.patientNameArabic)}</Text>
+      <ErrorNote error={error} onRetry={() => void refetch()} />
+      <ResultTable
+        items={items}
+        shownOf={shownOf}
+        entryOf={(item) =>
+          item.derived || !mayEnter ? (
+            <ResultValue item={item} />
+          ) : (
+            <Group gap={6} wrap="nowrap" align="center">
+              <TextInput
+                data-analyte
+                aria-label={`${words(item.name, item.nameArabic)}, ${unitText(item.unit)}`}
+                dir="ltr"
+                w={96}
+                size="xs"
+                inputMode="decimal"
+                autoComplete="off"
+                autoFocus={item === first}
+                value={values[item.code] ?? ''}
+                onChange={(event) => setValues({ ...values, [item.code]: event.currentTarget.value })}
+                onKeyDown={next}
+                error={isWrong(item) ? t('vitals.implausible', { low: item.plausible?.low, high: item.plausible?.high }) : undefined}
+              />
+              <Text size="xs" c="dimmed" component="bdi" dir="ltr" style={{ whiteSpace: 'nowrap' }}>
+                {unitText(item.unit)}
+              </Text>
+            </Group>
+          )
+        }
+      />
+      {mayEnter ? (
+        <Textarea label={t('lab.comment')} value={comment} onChange={(event) => setComment(event.currentTarget.value)} autosize minRows={1} maxLength={1000} />
+      ) : (
+        data.comment && (
           <Text size="sm">
-            {t('banner.mrn')} <bdi>{row.mrn}</bdi>
+            {t('lab.comment')}: <bdi>{data.comment}</bdi>
           </Text>
-          <Text size="sm">
-            {t(`sex.${row.sex}`)} · {formatDate(row.birthDate, language)}
-          </Text>
-          <Text size="sm">
-            {t('lab.accession')} <bdi>{row.accession}</bdi>
-          </Text>
-        </Group>
-      </Paper>
-      <Paper p={0}>
-        <Table.ScrollContainer minWidth={620}>
-          <Table aria-label={t('result.values')}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('result.analyte')}</Table.Th>
-                <Table.Th>{t('result.value')}</Table.Th>
-                <Table.Th>{t('result.flag')}</Table.Th>
-                <Table.Th>{t('result.range')}</Table.Th>
-                <Table.Th>{t('result.previous')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {items.map((item) => {
-                const value = numberOf(item.code)
-                const name = words(item.name, item.nameArabic)
-                return (
-                  <Table.Tr key={item.code}>
-                    <Table.Td>
-                      {name}
-                      {item.derived && <Text size="xs">{t('lab.derived')}</Text>}
-                      {item.status !== undefined && item.status !== 'preliminary' && <Text size="xs">{t(`resultStatus.${item.status}`)}</Text>}
-                      {(item.text ?? item.note) !== undefined && (
-                        <Text size="xs">
-                          <bdi>{[item.text, item.note].filter(Boolean).join(' · ')}</bdi>
-                        </Text>
-                      )}
-                    </Table.Td>
-                    <Table.Td>
-                      {item.derived || !mayEnter ? (
-                        <bdi dir="ltr">
-                          {item.value?.toFixed(item.decimals) ?? '—'} {unitText(item.unit)}
-                        </bdi>
-                      ) : (
-                        <TextInput
-                          data-analyte
-                          aria-label={`${name} ${item.unit}`}
-                          dir="ltr"
-                          w={150}
-                          size="xs"
-                          inputMode="decimal"
-                          value={values[item.code] ?? ''}
-                          onChange={(event) => setValues({ ...values, [item.code]: event.currentTarget.value })}
-                          onKeyDown={next}
-                          rightSection={<Text size="xs">{unitText(item.unit)}</Text>}
-                          rightSectionWidth={62}
-                          error={isWrong(item) ? t('vitals.implausible', { low: item.plausible?.low, high: item.plausible?.high }) : undefined}
-                        />
-                      )}
-                    </Table.Td>
-                    <Table.Td>{value !== undefined && <Flag flag={item.derived ? item.flag : flagOf(value, item)} />}</Table.Td>
-                    <Table.Td>
-                      {value !== undefined && !isWrong(item) && <RangeBar value={value} range={item.range} critical={item.critical} />}
-                      <Text size="xs" dir="ltr" ta="start">
-                        {item.range?.low ?? ''} – {item.range?.high ?? ''}
-                      </Text>
-                    </Table.Td>
-                    <Table.Td>
-                      {item.previous && (
-                        <Text size="xs">
-                          <bdi dir="ltr">{item.previous.value.toFixed(item.decimals)}</bdi> · {formatDate(item.previous.at, language)}
-                        </Text>
-                      )}
-                    </Table.Td>
-                  </Table.Tr>
-                )
-              })}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      </Paper>
-      {mayEnter && <Textarea label={t('lab.comment')} value={comment} onChange={(event) => setComment(event.currentTarget.value)} />}
+        )
+      )}
       {critical.length > 0 && mayEnter && (
-        <Alert color="red" title={t('lab.critical', { names: critical.map((item) => words(item.name, item.nameArabic)).join(', ') })}>
+        <Alert role="alert" color="red" variant="light" icon={<IconAlertOctagon aria-hidden />} title={t('lab.critical', { names: listText(critical.map((item) => words(item.name, item.nameArabic)), language) })}>
           {t('lab.criticalHint')}
         </Alert>
       )}
       <ErrorNote error={save.error ?? release.error} />
-      {mayEnter && (
-        <Group>
-          <Button variant="default" disabled={entered.length === 0 || items.some(isWrong)} loading={save.isPending} onClick={() => store(() => undefined)}>
-            {t('lab.save')}
+      <Paper py="xs" style={{ position: 'sticky', bottom: 8, zIndex: 3 }} shadow="sm">
+        <Group justify="space-between">
+          <Button variant="default" component={Link} to="/lab">
+            {t('lab.back')}
           </Button>
-          <Button disabled={entered.length === 0 || items.some(isWrong)} loading={release.isPending} onClick={() => store(() => release.mutate({ orderId: id }, { onSuccess: () => void navigate({ to: '/lab' }) }))}>
-            {t('lab.release')}
-          </Button>
+          {mayEnter && (
+            <Group gap="xs">
+              <Button variant="default" disabled={!isReady} loading={save.isPending && !release.isPending} onClick={() => store(() => void navigate({ to: '/lab' }))}>
+                {t('lab.save')}
+              </Button>
+              <Button data-last-step disabled={!isReady} loading={release.isPending} onClick={() => store(() => release.mutate({ orderId: id }, { onSuccess: () => void navigate({ to: '/lab' }) }))}>
+                {t('lab.release')}
+              </Button>
+            </Group>
+          )}
         </Group>
-      )}
+      </Paper>
     </Page>
   )
 }

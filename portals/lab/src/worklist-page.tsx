@@ -1,9 +1,15 @@
-import { Badge, Button, Group, Modal, Paper, Table, Tabs, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Stack, Tabs, Text, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { collectSpecimen, getWorklist, Queue, receiveSpecimen, type WorklistRow } from '@carespine/lab/contract'
-import { formatDate, useLanguage, useWords } from '@carespine/shell/i18n'
-import { ErrorNote, Nothing, Page, Waiting } from '@carespine/shell/page'
+import { Dialog } from '@carespine/shell/dialog'
+import { formatMoment, useLanguage, useWords, waitText } from '@carespine/shell/i18n'
+import { Listing } from '@carespine/shell/listing'
+import { ErrorNote, Nothing, Page } from '@carespine/shell/page'
+import { WhoLine } from '@carespine/shell/patient-header'
 import { useAction, useCommand } from '@carespine/shell/use-action'
+import { usePages } from '@carespine/shell/use-pages'
+import type { Column } from '@carespine/ui/data-table'
+import { IconBarcode, IconSearch } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -17,23 +23,19 @@ const priorityColor = { stat: 'red.9', urgent: 'orange.9', routine: 'gray.7' } a
 export function WorklistPage() {
   const { t } = useTranslation()
   const [queue, setQueue] = useState<QueueName>('collect')
-  const [text, setText] = useState('')
-  const [asked] = useDebouncedValue(text.trim(), 200)
-  const [label, setLabel] = useState<string>()
-  const [calling, setCalling] = useState<string>()
-  const { data, error, refetch } = useAction(getWorklist, { queue, ...(asked ? { text: asked } : {}) }, { keep: true })
-  const collect = useCommand(collectSpecimen)
+  const { data } = useAction(getWorklist, { queue: 'collect', limit: 1 })
+  const counts = data?.counts
   return (
     <Page title={t('lab.menu.worklist')} actions={<ReceiveBox />}>
-      <Tabs value={queue} onChange={(value) => setQueue((value ?? 'collect') as QueueName)}>
+      <Tabs value={queue} onChange={(value) => setQueue((value ?? 'collect') as QueueName)} keepMounted={false}>
         <Tabs.List aria-label={t('lab.queues')}>
           {Queue.options.map((name) => (
             <Tabs.Tab
               key={name}
               value={name}
               rightSection={
-                <Badge size="sm" radius="sm" variant={name === 'call' && (data?.counts?.call ?? 0) > 0 ? 'filled' : 'default'} color="red.9">
-                  {data?.counts?.[name] ?? 0}
+                <Badge size="sm" radius="sm" variant={name === 'call' && (counts?.call ?? 0) > 0 ? 'filled' : 'default'} color="red.9">
+                  {counts?.[name] ?? '–'}
                 </Badge>
               }
             >
@@ -41,96 +43,135 @@ export function WorklistPage() {
             </Tabs.Tab>
           ))}
         </Tabs.List>
-        <Tabs.Panel value={queue} pt="md">
-          <TextInput label={t('lab.filter')} value={text} onChange={(event) => setText(event.currentTarget.value)} maw={360} mb="sm" />
-          <ErrorNote error={error ?? collect.error} onRetry={() => void refetch()} />
-          {!data && !error && <Waiting />}
-          {data?.rows.length === 0 && <Nothing>{t('lab.empty')}</Nothing>}
-          {data && data.rows.length > 0 && (
-            <Paper p={0}>
-              <Rows
-                rows={data.rows}
-                action={(row) => {
-                  if (queue === 'collect') {
-                    return (
-                      <Button size="compact-sm" onClick={() => collect.mutate({ orderId: row.orderId }, { onSuccess: () => setLabel(row.orderId) })} aria-label={t('lab.collectOne', { name: row.patientName })}>
-                        {t('lab.collect')}
-                      </Button>
-                    )
-                  }
-                  if (queue === 'call') {
-                    return (
-                      <Button size="compact-sm" color="red.9" onClick={() => setCalling(row.reportId)}>
-                        {t('lab.call')}
-                      </Button>
-                    )
-                  }
-                  return (
-                    <Group gap={6} wrap="nowrap">
-                      <Button size="compact-sm" component={Link} to={`/lab/orders/${row.orderId}`} variant={queue === 'released' ? 'default' : 'filled'}>
-                        {t(queue === 'release' ? 'lab.review' : queue === 'released' ? 'lab.show' : 'lab.enter')}
-                      </Button>
-                      <Button size="compact-sm" variant="default" onClick={() => setLabel(row.orderId)}>
-                        {t('lab.label')}
-                      </Button>
-                    </Group>
-                  )
-                }}
-              />
-            </Paper>
-          )}
-        </Tabs.Panel>
+        {Queue.options.map((name) => (
+          <Tabs.Panel key={name} value={name} pt="md">
+            <QueueList queue={name} />
+          </Tabs.Panel>
+        ))}
       </Tabs>
-      <Modal opened={label !== undefined} onClose={() => setLabel(undefined)} title={t('lab.label')}>
-        {label !== undefined && <Label orderId={label} />}
-      </Modal>
-      <Modal opened={calling !== undefined} onClose={() => setCalling(undefined)} title={t('lab.call')}>
-        {calling !== undefined && <CallBackForm reportId={calling} onDone={() => setCalling(undefined)} />}
-      </Modal>
     </Page>
   )
 }
 
-function Rows({ rows, action }: { rows: readonly WorklistRow[]; action(row: WorklistRow): ReactNode }) {
+function QueueList({ queue }: { queue: QueueName }) {
+  const { t } = useTranslation()
+  const words = useWords()
+  const [text, setText] = useState('')
+  const [asked] = useDebouncedValue(text.trim(), 200)
+  const [label, setLabel] = useState<string>()
+  const [calling, setCalling] = useState<string>()
+  const collect = useCommand(collectSpecimen)
+  const pages = usePages(getWorklist, { queue, limit: 50, ...(asked ? { text: asked } : {}) }, { rowsOf: ({ rows }) => rows, keyOf: ({ orderId }) => orderId })
+  const print = (row: WorklistRow): ReactNode => (
+    <Button size="compact-sm" variant="default" onClick={() => setLabel(row.orderId)}>
+      {t('lab.label')}
+    </Button>
+  )
+  const next = (row: WorklistRow): ReactNode => {
+    const name = words(row.patientName, row.patientNameArabic)
+    switch (queue) {
+      case 'collect':
+        return (
+          <Button
+            size="compact-sm"
+            loading={collect.isPending && collect.variables?.orderId === row.orderId}
+            onClick={() => collect.mutate({ orderId: row.orderId }, { onSuccess: () => setLabel(row.orderId) })}
+            aria-label={t('lab.collectOne', { name })}
+          >
+            {t('lab.collect')}
+          </Button>
+        )
+      case 'call':
+        return (
+          <Button size="compact-sm" color="red.9" onClick={() => setCalling(row.reportId)} aria-label={t('lab.callOne', { name })}>
+            {t('lab.call')}
+          </Button>
+        )
+      default:
+        return (
+          <Group gap={6} justify="flex-end" display="inline-flex">
+            <Button size="compact-sm" component={Link} to={`/lab/orders/${row.orderId}`} variant={queue === 'released' ? 'default' : 'filled'}>
+              {t(queue === 'release' ? 'lab.review' : queue === 'released' ? 'lab.show' : 'lab.enter')}
+            </Button>
+            {queue !== 'released' && print(row)}
+          </Group>
+        )
+    }
+  }
+  const columns = useColumns(next)
+  return (
+    <>
+      <TextInput aria-label={t('lab.filter')} placeholder={t('lab.filter')} leftSection={<IconSearch size={16} aria-hidden />} value={text} onChange={(event) => setText(event.currentTarget.value)} maw={420} mb="sm" />
+      <ErrorNote error={collect.error} />
+      <Listing
+        pages={pages}
+        label={t('lab.menu.worklist')}
+        columns={columns}
+        keyOf={({ orderId }) => orderId}
+        toneOf={({ priority }) => (priority === 'stat' ? 'urgent' : undefined)}
+        empty={<Nothing>{t(asked === '' ? `emptyQueue.${queue}` : 'lab.noMatch')}</Nothing>}
+      />
+      <Dialog opened={label !== undefined} onClose={() => setLabel(undefined)} title={t('lab.label')}>
+        {label !== undefined && <Label orderId={label} />}
+      </Dialog>
+      <Dialog opened={calling !== undefined} onClose={() => setCalling(undefined)} title={t('lab.call')}>
+        {calling !== undefined && <CallBackForm reportId={calling} onDone={() => setCalling(undefined)} />}
+      </Dialog>
+    </>
+  )
+}
+
+function useColumns(next: (row: WorklistRow) => ReactNode): Column<WorklistRow>[] {
   const { t } = useTranslation()
   const language = useLanguage()
   const words = useWords()
-  return (
-    <Table.ScrollContainer minWidth={720}>
-      <Table aria-label={t('lab.menu.worklist')}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('order.priority')}</Table.Th>
-            <Table.Th>{t('visit.patient')}</Table.Th>
-            <Table.Th>{t('order.panel')}</Table.Th>
-            <Table.Th>{t('lab.accession')}</Table.Th>
-            <Table.Th>{t('lab.ordered')}</Table.Th>
-            <Table.Th>{t('lab.next')}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={row.orderId}>
-              <Table.Td>
-                <Badge color={priorityColor[row.priority]} variant={row.priority === 'stat' ? 'filled' : 'outline'} radius="sm">
-                  {t(`priority.${row.priority}`)}
-                </Badge>
-              </Table.Td>
-              <Table.Td>
-                {words(row.patientName, row.patientNameArabic)} <bdi>{row.mrn}</bdi>
-              </Table.Td>
-              <Table.Td>{words(row.panelName, row.panelNameArabic)}</Table.Td>
-              <Table.Td>
-                <bdi>{row.accession ?? '—'}</bdi>
-              </Table.Td>
-              <Table.Td>{formatDate(row.orderedAt, language, 'both')}</Table.Td>
-              <Table.Td>{action(row)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
-  )
+  return [
+    {
+      key: 'priority',
+      title: t('order.priority'),
+      width: '100px',
+      cell: ({ priority }) => (
+        <Badge color={priorityColor[priority]} variant={priority === 'stat' ? 'filled' : 'outline'} radius="sm">
+          {t(`priority.${priority}`)}
+        </Badge>
+      ),
+    },
+    {
+      key: 'patient',
+      title: t('visit.patient'),
+      width: 'minmax(180px, 2fr)',
+      card: 'lead',
+      cell: (row) => (
+        <Stack gap={0}>
+          <Text size="sm" fw={600}>
+            {words(row.patientName, row.patientNameArabic)}
+          </Text>
+          <Text size="xs" c="dimmed">
+            <WhoLine sex={row.sex} birthDate={row.birthDate} mrn={row.mrn} />
+          </Text>
+        </Stack>
+      ),
+    },
+    { key: 'panel', title: t('order.panel'), width: 'minmax(140px, 1.5fr)', cell: (row) => words(row.panelName, row.panelNameArabic) },
+    { key: 'accession', title: t('lab.accession'), width: 'minmax(100px, 1fr)', card: 'titled', cell: ({ accession }) => <bdi dir="ltr">{accession ?? '—'}</bdi> },
+    {
+      key: 'ordered',
+      title: t('lab.ordered'),
+      width: 'minmax(140px, 1fr)',
+      card: 'titled',
+      cell: ({ orderedAt, state }) => (
+        <>
+          {formatMoment(orderedAt, language)}
+          {state !== 'released' && (
+            <Text size="xs" c="dimmed">
+              {waitText(orderedAt, language)}
+            </Text>
+          )}
+        </>
+      ),
+    },
+    { key: 'next', title: t('lab.next'), width: '190px', card: 'aside', cell: next },
+  ]
 }
 
 /** Takes what a barcode reader types: the accession number and Enter. */
@@ -138,15 +179,42 @@ function ReceiveBox() {
   const { t } = useTranslation()
   const receive = useCommand(receiveSpecimen)
   const [accession, setAccession] = useState('')
+  const [received, setReceived] = useState<string>()
   const submit = (event: FormEvent): void => {
     event.preventDefault()
-    receive.mutate({ accession }, { onSuccess: () => setAccession('') })
+    setReceived(undefined)
+    receive.mutate(
+      { accession: accession.trim() },
+      {
+        onSuccess: () => {
+          setReceived(accession.trim())
+          setAccession('')
+        },
+      },
+    )
   }
   return (
-    <form onSubmit={submit}>
-      <Group gap="xs" align="flex-end">
-        <TextInput label={t('lab.scan')} value={accession} onChange={(event) => setAccession(event.currentTarget.value)} dir="ltr" error={receive.error ? t(`refusals.${receive.error.code}`, { defaultValue: receive.error.message }) : undefined} />
-        <Button type="submit" variant="default" disabled={accession === ''} loading={receive.isPending}>
+    <form onSubmit={submit} noValidate>
+      <Group gap="xs" align="flex-start" wrap="nowrap">
+        <TextInput
+          aria-label={t('lab.scan')}
+          placeholder={t('lab.scan')}
+          leftSection={<IconBarcode size={18} aria-hidden />}
+          value={accession}
+          onChange={(event) => setAccession(event.currentTarget.value)}
+          autoComplete="off"
+          w={{ base: 210, xs: 260 }}
+          error={receive.error ? t(`refusals.${receive.error.code}`, { defaultValue: receive.error.message }) : undefined}
+          inputWrapperOrder={['label', 'input', 'description', 'error']}
+          description={
+            received && (
+              <span role="status">
+                {t('lab.received')} <bdi dir="ltr">{received}</bdi>
+              </span>
+            )
+          }
+        />
+        <Button type="submit" variant="default" disabled={accession.trim() === ''} loading={receive.isPending}>
           {t('lab.receive')}
         </Button>
       </Group>

@@ -1,38 +1,20 @@
-import { Badge, Button, Group, Modal, Paper, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
+import { Button, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { type Chart, getChart } from '@carespine/chart/contract'
 import { can, completeEncounter, startEncounter } from '@carespine/encounters/contract'
 import { usePageParams } from '@carespine/shell/app'
+import { Dialog } from '@carespine/shell/dialog'
 import { formatDate, useLanguage, useWords } from '@carespine/shell/i18n'
 import { ErrorNote, Page, Waiting } from '@carespine/shell/page'
 import { PatientHeader } from '@carespine/shell/patient-header'
 import { useAction, useCommand } from '@carespine/shell/use-action'
-import { Flag } from '@carespine/ui/flag'
+import { Trend } from '@carespine/ui/trend'
 import { unitText } from '@carespine/ui/unit-text'
-import { Sparkline, Trend } from '@carespine/ui/trend'
 import { Link } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
+import { Lines, Reports, Section, VitalsTable } from './chart-sections.tsx'
 import { OrderForm } from './order-form.tsx'
 import { VitalsForm } from './vitals-form.tsx'
-
-function Section({ title, count, children }: { title: string; count?: number; children: ReactNode }) {
-  return (
-    <Paper component="section" aria-label={title}>
-      <Group gap="xs" mb="xs">
-        <Title order={3} size="h6">
-          {title}
-        </Title>
-        {count !== undefined && (
-          <Badge variant="default" radius="sm" size="sm">
-            {count}
-          </Badge>
-        )}
-      </Group>
-      {children}
-    </Paper>
-  )
-}
 
 /** How much a trend wants to be seen: critical before abnormal before usual, then the one with more to show. */
 function concern({ points }: Chart['trends'][number]): number {
@@ -52,9 +34,13 @@ export function ChartPage() {
   const complete = useCommand(completeEncounter)
   const [ordering, order] = useDisclosure(false)
   const [measuring, measure] = useDisclosure(false)
-  if (error) return <ErrorNote error={error} onRetry={() => void refetch()} />
-  if (!chart) return <Waiting />
+  const [ending, end] = useDisclosure(false)
+  if (!chart) return error ? <ErrorNote error={error} onRetry={() => void refetch()} /> : <Waiting />
   const open = chart.encounters.find(({ status }) => can.complete.includes(status))
+  const trends = chart.trends
+    .filter(({ points }) => points.length > 1)
+    .toSorted((a, b) => concern(b) - concern(a))
+    .slice(0, 9)
   return (
     <Page
       title={words(chart.patient.name, chart.patient.nameArabic)}
@@ -63,11 +49,11 @@ export function ChartPage() {
         <Group gap="xs">
           {open ? (
             <>
+              <Button onClick={order.open}>{t('order.place')}</Button>
               <Button variant="default" onClick={measure.open}>
                 {t('vitals.record')}
               </Button>
-              <Button onClick={order.open}>{t('order.place')}</Button>
-              <Button variant="default" onClick={() => complete.mutate({ encounterId: open.id })} loading={complete.isPending}>
+              <Button variant="default" onClick={end.open}>
                 {t('visit.complete')}
               </Button>
             </>
@@ -79,14 +65,24 @@ export function ChartPage() {
         </Group>
       }
     >
-      <ErrorNote error={start.error ?? complete.error} />
+      <ErrorNote error={error ?? start.error} {...(error ? { onRetry: () => void refetch() } : {})} />
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="sm">
         <Stack gap="sm">
-          <Section title={t('chart.results')} count={chart.counters.reports}>
+          <Section title={t('chart.results')} count={chart.counters.reports} all={<AllOf shown={chart.reports.length} total={chart.counters.reports} to={`/provider/patients/${id}/results`} />}>
             <Reports chart={chart} />
           </Section>
           <Section title={t('chart.pending')} count={chart.counters.pendingOrders}>
-            <Lines items={chart.pendingOrders.map(({ id: key, panelName, panelNameArabic, number, state }) => ({ key, text: `${words(panelName, panelNameArabic)} · ${number}`, side: t(`orderState.${state}`) }))} />
+            <Lines
+              items={chart.pendingOrders.map(({ id: key, panelName, panelNameArabic, number, state }) => ({
+                key,
+                text: (
+                  <>
+                    {words(panelName, panelNameArabic)} · <bdi dir="ltr">{number}</bdi>
+                  </>
+                ),
+                side: t(`orderState.${state}`),
+              }))}
+            />
           </Section>
         </Stack>
         <Stack gap="sm">
@@ -94,10 +90,16 @@ export function ChartPage() {
             <Lines items={chart.problems.map(({ id: key, name, nameArabic, onset }) => ({ key, text: words(name, nameArabic), side: formatDate(onset, language) }))} />
           </Section>
           <Section title={t('chart.medications')} count={chart.counters.medications}>
-            <Lines items={chart.medications.map(({ id: key, name, nameArabic, dose }) => ({ key, text: words(name, nameArabic), side: dose ?? '' }))} />
+            <Lines items={chart.medications.map(({ id: key, name, nameArabic, dose, doseArabic }) => ({ key, text: <bdi>{words(name, nameArabic)}</bdi>, side: dose && <bdi>{words(dose, doseArabic)}</bdi> }))} />
           </Section>
-          <Section title={t('chart.encounters')} count={chart.counters.encounters}>
-            <Lines items={chart.encounters.slice(0, 8).map(({ id: key, reason, start: began, class: kind }) => ({ key, text: reason ?? t(`visit.${kind}`, { defaultValue: kind }), side: formatDate(began, language) }))} />
+          <Section title={t('chart.encounters')} count={chart.counters.encounters} all={<AllOf shown={chart.encounters.length} total={chart.counters.encounters} to={`/provider/patients/${id}/visits`} />}>
+            <Lines
+              items={chart.encounters.slice(0, 8).map(({ id: key, reason, reasonArabic, start: began, class: kind }) => ({
+                key,
+                text: reason ? <bdi>{words(reason, reasonArabic)}</bdi> : t(`visit.${kind}`, { defaultValue: kind }),
+                side: formatDate(began, language),
+              }))}
+            />
           </Section>
         </Stack>
         <Section title={t('chart.vitals')}>
@@ -105,115 +107,63 @@ export function ChartPage() {
         </Section>
       </SimpleGrid>
       <Section title={t('chart.trends')}>
-        <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }}>
-          {chart.trends
-            .filter(({ points }) => points.length > 1)
-            .toSorted((a, b) => concern(b) - concern(a))
-            .slice(0, 9)
-            .map((trend) => (
-              <Stack key={trend.code} gap={2}>
-                <Text size="sm" fw={600}>
-                  {words(trend.name, trend.nameArabic)} <bdi>{unitText(trend.unit)}</bdi>
+        {trends.length === 0 && (
+          <Text size="sm" c="dimmed">
+            {t('chart.noTrends')}
+          </Text>
+        )}
+        <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
+          {trends.map((trend) => (
+            <Stack key={trend.code} gap={2}>
+              <Text size="sm" fw={600}>
+                {words(trend.name, trend.nameArabic)}{' '}
+                <Text span size="xs" c="dimmed" component="bdi" dir="ltr">
+                  {unitText(trend.unit)}
                 </Text>
-                <Trend trend={trend} height={140} format={(at) => formatDate(at, language)} />
-              </Stack>
-            ))}
+              </Text>
+              <Trend trend={trend} height={140} format={(at) => formatDate(at, language)} />
+            </Stack>
+          ))}
         </SimpleGrid>
       </Section>
-      <Text size="xs">{t('chart.asOf', { at: formatDate(chart.freshness.asOf, language, 'both') })}</Text>
+      <Text size="xs" c="dimmed">
+        {t('chart.asOf', { at: formatDate(chart.freshness.asOf, language, 'both') })}
+      </Text>
       {open && (
         <>
-          <Modal opened={ordering} onClose={order.close} title={t('order.place')}>
+          <Dialog opened={ordering} onClose={order.close} title={t('order.place')}>
             <OrderForm encounterId={open.id} onDone={order.close} />
-          </Modal>
-          <Modal opened={measuring} onClose={measure.close} title={t('vitals.record')}>
+          </Dialog>
+          <Dialog opened={ending} onClose={end.close} title={t('visit.complete')}>
+            <Stack>
+              <Text size="sm">{t('visit.completeHint', { count: chart.counters.pendingOrders })}</Text>
+              <ErrorNote error={complete.error} />
+              <Group justify="flex-end" gap="xs">
+                <Button variant="default" onClick={end.close}>
+                  {t('common.cancel')}
+                </Button>
+                <Button data-autofocus onClick={() => complete.mutate({ encounterId: open.id }, { onSuccess: end.close })} loading={complete.isPending}>
+                  {t('visit.complete')}
+                </Button>
+              </Group>
+            </Stack>
+          </Dialog>
+          <Dialog opened={measuring} onClose={measure.close} title={t('vitals.record')}>
             <VitalsForm encounterId={open.id} onDone={measure.close} />
-          </Modal>
+          </Dialog>
         </>
       )}
     </Page>
   )
 }
 
-function Lines({ items }: { items: readonly { key: string; text: string; side: string }[] }) {
+/** The way to the whole list, where the chart shows a part of it. */
+function AllOf({ shown, total, to }: { shown: number; total: number; to: string }) {
   const { t } = useTranslation()
-  if (items.length === 0) return <Text size="sm">{t('chart.nothing')}</Text>
+  if (Math.min(shown, 8) >= total) return null
   return (
-    <Stack gap={4}>
-      {items.slice(0, 8).map(({ key, text, side }) => (
-        <Group key={key} justify="space-between" wrap="nowrap" gap="sm">
-          <Text size="sm" lineClamp={1}>
-            {text}
-          </Text>
-          <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
-            {side}
-          </Text>
-        </Group>
-      ))}
-      {items.length > 8 && <Text size="xs">{t('chart.more', { count: items.length - 8 })}</Text>}
-    </Stack>
-  )
-}
-
-function VitalsTable({ chart }: { chart: Chart }) {
-  const { t } = useTranslation()
-  const language = useLanguage()
-  const words = useWords()
-  if (chart.vitals.latest.length === 0) return <Text size="sm">{t('chart.nothing')}</Text>
-  return (
-    <Table aria-label={t('chart.vitals')} verticalSpacing={2} horizontalSpacing={4}>
-      <Table.Tbody>
-        {chart.vitals.latest.map(({ code, value, unit, at, flag }) => {
-          const trend = chart.vitals.trends.find((one) => one.code === code)
-          return (
-            <Table.Tr key={code} title={formatDate(at, language, 'both')}>
-              <Table.Td>{words(trend?.name ?? code, trend?.nameArabic)}</Table.Td>
-              <Table.Td ta="end" fw={600} style={{ whiteSpace: 'nowrap' }}>
-                <bdi dir="ltr">
-                  {value} {unitText(unit)}
-                </bdi>
-              </Table.Td>
-              <Table.Td>
-                <Flag flag={flag} />
-              </Table.Td>
-              <Table.Td>
-                <Sparkline values={trend?.points.slice(-12).map((point) => point.value) ?? []} />
-              </Table.Td>
-            </Table.Tr>
-          )
-        })}
-      </Table.Tbody>
-    </Table>
-  )
-}
-
-function Reports({ chart }: { chart: Chart }) {
-  const { t } = useTranslation()
-  const language = useLanguage()
-  const words = useWords()
-  if (chart.reports.length === 0) return <Text size="sm">{t('chart.nothing')}</Text>
-  return (
-    <Stack gap={4}>
-      {chart.reports.slice(0, 8).map((report) => (
-        <Group key={report.reportId} justify="space-between" wrap="nowrap">
-          <Link to={`/provider/results/${report.reportId}`} style={{ fontSize: 'var(--mantine-font-size-sm)', overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap', minWidth: 0 }}>{words(report.panelName, report.panelNameArabic)}</Link>
-          <Group gap={6} wrap="nowrap" style={{ flexShrink: 0 }}>
-            {report.critical > 0 && (
-              <Badge color="red.9" radius="sm" size="sm">
-                {t('chart.critical')}
-              </Badge>
-            )}
-            {report.critical === 0 && report.abnormal > 0 && (
-              <Badge color="orange.9" variant="outline" radius="sm" size="sm" tt="none" style={{ flexShrink: 0 }}>
-                {t('chart.abnormal', { count: report.abnormal })}
-              </Badge>
-            )}
-            <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
-              {formatDate(report.issuedAt, language)}
-            </Text>
-          </Group>
-        </Group>
-      ))}
-    </Stack>
+    <Text component={Link} to={to} size="sm">
+      {t('chart.all')}
+    </Text>
   )
 }

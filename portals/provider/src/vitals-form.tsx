@@ -15,18 +15,22 @@ export function VitalsForm({ encounterId, onDone }: { encounterId: string; onDon
   const words = useWords()
   const record = useCommand(recordVitals)
   const [vitals, setVitals] = useState<Vitals>({})
+  const isWrong = (name: Name): boolean => {
+    const value = vitals[name]
+    const { low, high } = vitalSigns[name].plausible
+    return value !== undefined && (value < low || value > high)
+  }
+  const names = Object.keys(vitalSigns) as Name[]
   const submit = (event: FormEvent): void => {
     event.preventDefault()
     record.mutate({ encounterId, vitals }, { onSuccess: onDone })
   }
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} noValidate>
       <Stack>
-        <SimpleGrid cols={2}>
-          {(Object.keys(vitalSigns) as Name[]).map((name) => {
+        <SimpleGrid cols={2} spacing="sm" verticalSpacing="xs" style={{ alignItems: names.some(isWrong) ? 'start' : 'end' }}>
+          {names.map((name) => {
             const { display, displayArabic, unit, plausible } = vitalSigns[name]
-            const value = vitals[name]
-            const wrong = value !== undefined && (value < plausible.low || value > plausible.high)
             return (
               <NumberInput
                 key={name}
@@ -34,16 +38,15 @@ export function VitalsForm({ encounterId, onDone }: { encounterId: string; onDon
                 suffix={` ${unitText(unit)}`}
                 hideControls
                 dir="ltr"
-                labelProps={{ dir: 'auto' }}
-                value={value ?? ''}
+                value={vitals[name] ?? ''}
                 onChange={(next) => setVitals({ ...vitals, [name]: typeof next === 'number' ? next : undefined })}
-                error={wrong ? t('vitals.implausible', { low: plausible.low, high: plausible.high }) : undefined}
+                error={isWrong(name) ? t('vitals.implausible', { low: plausible.low, high: plausible.high }) : undefined}
               />
             )
           })}
         </SimpleGrid>
         <ErrorNote error={record.error} />
-        <Button type="submit" loading={record.isPending}>
+        <Button type="submit" disabled={names.every((name) => vitals[name] === undefined) || names.some(isWrong)} loading={record.isPending}>
           {t('common.save')}
         </Button>
       </Stack>

@@ -28,6 +28,8 @@ type Listener = (session: Session | undefined) => void
 let session: Session | undefined
 const listeners = new Set<Listener>()
 let refreshing: Promise<Session | undefined> | undefined
+/** How the last session ended. */
+let end: 'expired' | 'signed-out' | undefined
 
 export function currentSession(): Session | undefined {
   return session
@@ -36,6 +38,16 @@ export function currentSession(): Session | undefined {
 export function onSession(listener: Listener): () => void {
   listeners.add(listener)
   return () => listeners.delete(listener)
+}
+
+/** True when the last session ended by itself. */
+export function hasExpired(): boolean {
+  return end === 'expired'
+}
+
+/** True when the last one here signed out. */
+export function hasSignedOut(): boolean {
+  return end === 'signed-out'
 }
 
 function setSession(next: Session | undefined): void {
@@ -62,6 +74,7 @@ export async function signIn(input: { email: string; password: string; portal: s
   const response = await send('/api/auth/login', { method: 'POST', headers: json, body: JSON.stringify(input) })
   if (!response.ok) throw await readError(response)
   const next = (await response.json()) as Session
+  end = undefined
   setSession(next)
   return next
 }
@@ -70,7 +83,10 @@ export async function signIn(input: { email: string; password: string; portal: s
 export function refresh(): Promise<Session | undefined> {
   refreshing ??= send('/api/auth/refresh', { method: 'POST', headers: { 'x-carespine-csrf': '1' } })
     .then(async (response) => {
+      // A server that is ill says nothing about who is signed in.
+      if (response.status >= 500 || response.status === 429) throw await readError(response)
       const next = response.ok ? ((await response.json()) as Session) : undefined
+      if (next === undefined && session !== undefined) end = 'expired'
       setSession(next)
       return next
     })
@@ -82,6 +98,7 @@ export function refresh(): Promise<Session | undefined> {
 
 export async function signOut(): Promise<void> {
   await send('/api/auth/logout', { method: 'POST', headers: { 'x-carespine-csrf': '1' } }).catch(() => undefined)
+  end = 'signed-out'
   setSession(undefined)
 }
 

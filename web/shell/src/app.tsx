@@ -1,16 +1,18 @@
 import { DirectionProvider, MantineProvider, useDirection } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
+import { PORTALS } from '@carespine/identity/contract'
 import { theme } from '@carespine/ui/theme'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { type AnyRoute, createRootRoute, createRoute, createRouter, Navigate, Outlet, RouterProvider, useParams, useRouterState } from '@tanstack/react-router'
-import { type ComponentType, lazy, type ReactNode, StrictMode, Suspense, useEffect } from 'react'
+import { type ComponentType, lazy, type ReactNode, StrictMode, Suspense, useEffect, useRef } from 'react'
 import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
-import { ApiError } from './api.ts'
+import { ApiError, hasSignedOut } from './api.ts'
 import { FrontDoor } from './front-door.tsx'
 import { startI18n } from './i18n.ts'
 import { Layout } from './layout.tsx'
 import { LiveProvider } from './live.tsx'
+import { NotFound, NotFoundScreen } from './not-found.tsx'
 import { Waiting } from './page.tsx'
 import { SessionProvider, useSession } from './session.tsx'
 import { SetUpPage } from './set-up-page.tsx'
@@ -51,16 +53,28 @@ function match(pages: readonly PortalPage[], path: string): PortalPage | undefin
   })
 }
 
+/** On another page the keyboard goes on from its beginning, unless the page took the focus itself. */
+function useFocusOnArrival(path: string): void {
+  const last = useRef(path)
+  useEffect(() => {
+    if (last.current === path) return
+    last.current = path
+    const { activeElement } = document
+    if (activeElement === null || activeElement === document.body) document.getElementById('content')?.focus({ preventScroll: true })
+  }, [path])
+}
+
 function portalView(name: string, load: () => Promise<Portal>): ComponentType {
   return lazy(async () => {
     const { pages } = await load()
     function View() {
       const { _splat } = useParams({ strict: false }) as { _splat?: string }
-      const page = match(pages, _splat ?? '') ?? pages[0]
+      const page = match(pages, _splat ?? '')
       const Content = page?.component
+      useFocusOnArrival(_splat ?? '')
       return (
         <Layout portal={name} pages={pages} active={page?.path ?? ''}>
-          {Content && <Content key={_splat} />}
+          {Content ? <Content key={_splat} /> : <NotFound home={`/${name}`} />}
         </Layout>
       )
     }
@@ -72,11 +86,12 @@ function Guarded() {
   const { session, known } = useSession()
   const path = useRouterState({ select: (state) => state.location.pathname })
   const { portal } = useParams({ strict: false }) as { portal?: string }
+  if (portal !== undefined && !(PORTALS as readonly string[]).includes(portal)) return <NotFoundScreen />
   if (!known) return <Waiting />
-  // While the sign-in page loads, this page still stands at its address.
-  if (!session) return path === '/sign-in' ? null : <Navigate to="/sign-in" search={{ back: path }} />
+  // While the sign-in page loads, this page still stands at its address. Where somebody was is nobody else's business.
+  if (!session) return path === '/sign-in' ? null : <Navigate to="/sign-in" search={portal === undefined || hasSignedOut() ? {} : { back: path }} />
   const own = session.user.portal ?? 'hub'
-  if (portal === undefined || portal !== own) return <Navigate to={`/${own}`} />
+  if (portal !== own) return <Navigate to={`/${own}`} />
   const View = views.get(own) ?? FrontDoor
   return (
     <LiveProvider>
@@ -107,7 +122,7 @@ function FollowLanguage() {
 export async function startApp(element: HTMLElement, portals: PortalLoaders): Promise<void> {
   await startI18n()
   for (const [name, load] of Object.entries(portals)) views.set(name, portalView(name, load))
-  const root = createRootRoute({ component: Outlet, notFoundComponent: () => <Navigate to="/" /> })
+  const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundScreen })
   const routes: AnyRoute[] = [
     createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignInPage }),
     createRoute({ getParentRoute: () => root, path: '/setup', component: SetUpPage }),
@@ -115,7 +130,7 @@ export async function startApp(element: HTMLElement, portals: PortalLoaders): Pr
     createRoute({ getParentRoute: () => root, path: '/$portal', component: Guarded }),
     createRoute({ getParentRoute: () => root, path: '/$portal/$', component: Guarded }),
   ]
-  const router = createRouter({ routeTree: root.addChildren(routes) })
+  const router = createRouter({ routeTree: root.addChildren(routes), scrollRestoration: true })
   createRoot(element).render(
     <StrictMode>
       <DirectionProvider initialDirection={document.documentElement.dir === 'rtl' ? 'rtl' : 'ltr'}>

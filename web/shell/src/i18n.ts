@@ -1,5 +1,6 @@
 import i18next from 'i18next'
 import { initReactI18next, useTranslation } from 'react-i18next'
+import { agePartsOf, waitOf } from './dates.ts'
 import ar from './locales/ar.json'
 import en from './locales/en.json'
 
@@ -61,17 +62,49 @@ export function formatDate(value: string | undefined, language: Language, style:
   if (Number.isNaN(date.getTime())) return '—'
   const calendar = isHijri() ? '-u-ca-islamic-umalqura-nu-latn' : '-u-ca-gregory-nu-latn'
   const options: Intl.DateTimeFormatOptions = {
-    ...(style === 'time' ? {} : { dateStyle: 'medium' }),
-    ...(style === 'date' ? {} : { timeStyle: 'short' }),
+    // Months by name: in figures, 3/4 is another day for every second reader.
+    ...(style === 'time' ? {} : { day: 'numeric', month: 'short', year: 'numeric' }),
+    ...(style === 'date' ? {} : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
     ...(value.length === 10 ? { timeZone: 'UTC' } : {}),
   }
-  return new Intl.DateTimeFormat(`${language === 'ar' ? 'ar-SA' : 'en-GB'}${calendar}`, options).format(date)
+  return new Intl.DateTimeFormat(`${localeOf(language)}${calendar}`, options).format(date)
+}
+
+/** When something happened that is still going on: the time alone when that was today. */
+export function formatMoment(value: string | undefined, language: Language): string {
+  const isToday = value !== undefined && new Date(value).toDateString() === new Date().toDateString()
+  return formatDate(value, language, isToday ? 'time' : 'both')
+}
+
+function localeOf(language: Language): string {
+  return language === 'ar' ? 'ar-SA' : 'en-GB'
+}
+
+/** A day in the calendar that is not the chosen one, for who knows it by the other. */
+export function formatOtherCalendar(value: string, language: Language): string {
+  const calendar = isHijri() ? 'gregory' : 'islamic-umalqura'
+  return new Intl.DateTimeFormat(`${localeOf(language)}-u-ca-${calendar}-nu-latn`, { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }).format(new Date(value))
+}
+
+function inUnit(value: number, unit: string, language: Language): string {
+  return new Intl.NumberFormat(`${language}-u-nu-latn`, { style: 'unit', unit, unitDisplay: 'short' }).format(value)
 }
 
 /** Age in words: days, months or years. */
 export function ageOf(birthDate: string | undefined, language: Language): string {
   if (birthDate === undefined) return '—'
-  const days = Math.floor((Date.now() - Date.parse(birthDate)) / 86_400_000)
-  const [value, unit] = days < 60 ? [days, 'day'] : days < 730 ? [Math.floor(days / 30.44), 'month'] : [Math.floor(days / 365.25), 'year']
-  return new Intl.NumberFormat(`${language}-u-nu-latn`, { style: 'unit', unit: unit as string, unitDisplay: 'short' }).format(value as number)
+  const { value, unit } = agePartsOf(birthDate, new Date())
+  return inUnit(value, unit, language)
+}
+
+/** How long something has waited. */
+export function waitText(since: string | undefined, language: Language): string {
+  if (since === undefined) return '—'
+  const { value, unit } = waitOf(since, new Date())
+  return inUnit(value, unit, language)
+}
+
+/** Names after one another, as the language puts them. */
+export function listText(names: readonly string[], language: Language): string {
+  return new Intl.ListFormat(language, { type: 'conjunction' }).format(names)
 }

@@ -1,18 +1,25 @@
-import { ActionIcon, AppShell, Badge, Box, Burger, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Alert, AppShell, Badge, Box, Burger, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { portalColors } from '@carespine/ui/theme'
-import { IconCalendar, IconCircleFilled, IconLogout, IconMoon, IconSearch } from '@tabler/icons-react'
+import { IconCalendar, IconCircleFilled, IconLogout, IconMoon, IconPlugConnectedX, IconSearch } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { AlertBell, CriticalAlert } from './alerts.tsx'
 import { signOut } from './api.ts'
 import type { PortalPage } from './app.tsx'
+import { CriticalAlert } from './critical-alert.tsx'
 import { isHijri, setHijri, useWords } from './i18n.ts'
-import { useConnection } from './live.tsx'
-import { PatientPalette } from './patient-palette.tsx'
+import { useConnection, useIsCutOff } from './live.tsx'
+import { AlertBell } from './notification-list.tsx'
+import { PatientPalette } from './patient-search.tsx'
 import { useAllowed, useSession } from './session.tsx'
-import { LanguageSwitch } from './sign-in-page.tsx'
+import { LanguageSwitch } from './entrance.tsx'
+
+/** First letters of a name, without a title before it. */
+function initialsOf(name: string): string {
+  const words = name.split(/\s+/).filter((word) => word !== '' && !/^(dr|prof|د)\.?$/i.test(word))
+  return [words[0], words.length > 1 ? words.at(-1) : undefined].map((word) => word?.[0] ?? '').join('').toUpperCase()
+}
 
 /** The frame of every portal: who and where one is, search, alerts, the portal's menu. */
 export function Layout({ portal, pages, active, children }: { portal: string; pages: readonly PortalPage[]; active: string; children: ReactNode }) {
@@ -26,7 +33,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
   const [opened, { toggle, close }] = useDisclosure(false)
   const [searching, search] = useDisclosure(false)
   const [calendar, setCalendar] = useState(isHijri())
-  const main = useRef<HTMLDivElement>(null)
+  const isCutOff = useIsCutOff()
   const color = portalColors[portal] ?? 'teal.6'
   const branch = session?.user.branches.find(({ id }) => id === session.user.branch)
   const canSearch = allowed('registration.read') && portal !== 'patient'
@@ -41,14 +48,12 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
     window.addEventListener('keydown', open)
     return () => window.removeEventListener('keydown', open)
   }, [canSearch, search])
-  useEffect(() => {
-    close()
-  }, [close])
-
   const menu = pages.filter((page) => page.menu !== undefined)
+  // A page that is not in the menu belongs to the portal's home.
+  const shown = menu.some(({ path }) => path === active) ? active : ''
   return (
-    <AppShell header={{ height: 54 }} navbar={{ width: 208, breakpoint: 'sm', collapsed: { mobile: !opened, desktop: menu.length === 0 } }} padding="md">
-      <a href="#content" className="skip" style={{ position: 'absolute', insetInlineStart: -9999 }} onFocus={(event) => event.currentTarget.style.setProperty('inset-inline-start', '8px')} onBlur={(event) => event.currentTarget.style.setProperty('inset-inline-start', '-9999px')}>
+    <AppShell header={{ height: 54 }} navbar={{ width: 224, breakpoint: 'sm', collapsed: { mobile: !opened, desktop: menu.length === 0 } }} padding="md">
+      <a href="#content" className="skip">
         {t('shell.skip')}
       </a>
       <AppShell.Header>
@@ -58,7 +63,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
             <Text fw={700} visibleFrom="xs">
               Carespine
             </Text>
-            <Badge color={color} variant="filled" radius="sm">
+            <Badge color={color} variant="filled" radius="sm" size="lg">
               {t(`portal.${portal}`)}
             </Badge>
             <Text size="sm" visibleFrom="md">
@@ -92,7 +97,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
               <Menu.Target>
                 <ActionIcon variant="default" size="lg" aria-label={t('shell.account')} radius="xl">
                   <Text size="xs" fw={700}>
-                    {session?.user.display.slice(0, 2).toUpperCase()}
+                    {initialsOf(session?.user.display ?? '')}
                   </Text>
                 </ActionIcon>
               </Menu.Target>
@@ -125,12 +130,17 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
       {menu.length > 0 && (
         <AppShell.Navbar p="xs" aria-label={t('shell.menu')}>
           {menu.map((page) => (
-            <NavLink key={page.path} component={Link} activeOptions={{ exact: true }} to={`/${portal}${page.path ? `/${page.path}` : ''}`} label={t(page.menu ?? '')} leftSection={page.icon} active={page.path === active} variant="filled" color={color} style={{ borderRadius: 8 }} aria-current={page.path === active ? 'page' : undefined} />
+            <NavLink key={page.path} component={Link} activeOptions={{ exact: true }} to={`/${portal}${page.path ? `/${page.path}` : ''}`} label={t(page.menu ?? '')} leftSection={page.icon} active={page.path === shown} variant="filled" color={color} style={{ borderRadius: 8 }} aria-current={page.path === active ? 'page' : undefined} onClick={close} />
           ))}
         </AppShell.Navbar>
       )}
-      <AppShell.Main id="content" ref={main} tabIndex={-1}>
-        <CriticalAlert />
+      <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
+        {isCutOff && (
+          <Alert role="status" color="orange" variant="light" mb="md" icon={<IconPlugConnectedX aria-hidden />} title={t('live.lost')}>
+            {t('live.lostHint')}
+          </Alert>
+        )}
+        {allowed('notifications.read') && <CriticalAlert />}
         <Box key={String(calendar)}>{children}</Box>
       </AppShell.Main>
       {canSearch && <PatientPalette opened={searching} onClose={search.close} portal={portal} />}

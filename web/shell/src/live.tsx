@@ -13,6 +13,21 @@ export function useConnection(): Connection {
   return useContext(LiveContext)
 }
 
+/** True when the connection is gone for longer than a hiccup lasts. */
+export function useIsCutOff(): boolean {
+  const connection = useConnection()
+  const [isCutOff, setCutOff] = useState(false)
+  useEffect(() => {
+    if (connection === 'live') {
+      setCutOff(false)
+      return
+    }
+    const timer = setTimeout(() => setCutOff(true), 4000)
+    return () => clearTimeout(timer)
+  }, [connection])
+  return isCutOff
+}
+
 /** The live connection: every hint and alert makes the screens look again, under their own permissions. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const client = useQueryClient()
@@ -22,7 +37,22 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     if (userId === undefined) return
     const socket = io({ auth: (done) => done({ token: currentSession()?.accessToken ?? '' }), transports: ['websocket', 'polling'] })
-    const lookAgain = (): void => void client.invalidateQueries()
+    // At once, and once more for whatever came meanwhile: a busy ward would else have its screens fetch without a pause.
+    let resting: ReturnType<typeof setTimeout> | undefined
+    let isDue = false
+    const lookAgain = (): void => {
+      if (resting !== undefined) {
+        isDue = true
+        return
+      }
+      void client.invalidateQueries()
+      resting = setTimeout(() => {
+        resting = undefined
+        if (isDue) lookAgain()
+      }, 700)
+      isDue = false
+    }
+    const lookAtOnce = (): void => void client.invalidateQueries()
     socket.on('connect', () => {
       setConnection('live')
       lookAgain()
@@ -37,8 +67,9 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     })
     socket.on('hint', lookAgain)
     socket.on('notification', (_notification: Notification) => lookAgain())
-    socket.on('critical_alert', (_notification: Notification) => lookAgain())
+    socket.on('critical_alert', (_notification: Notification) => lookAtOnce())
     return () => {
+      clearTimeout(resting)
       socket.disconnect()
     }
   }, [client, userId])

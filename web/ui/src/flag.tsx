@@ -1,4 +1,4 @@
-import { Badge } from '@mantine/core'
+import { Badge, VisuallyHidden } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
 const looks: Readonly<Record<string, { color: string; sign: string }>> = {
@@ -17,10 +17,11 @@ export function Flag({ flag }: { flag: string | undefined }) {
   if (!look || flag === undefined) return null
   const critical = flag === 'LL' || flag === 'HH' || flag === 'AA'
   return (
-    <Badge color={look.color} variant={critical ? 'filled' : 'outline'} radius="sm" size="md" title={t(`flag.${flag}`)}>
-      <bdi>
+    <Badge color={look.color} variant={critical ? 'filled' : 'outline'} radius="sm" size="md" title={t(`flag.${flag}`)} style={{ flexShrink: 0 }}>
+      <bdi aria-hidden>
         {flag} {look.sign}
       </bdi>
+      <VisuallyHidden>{t(`flag.${flag}`)}</VisuallyHidden>
     </Badge>
   )
 }

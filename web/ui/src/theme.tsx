@@ -29,10 +29,13 @@ export const theme = createTheme({
   cursorType: 'pointer',
   autoContrast: true,
   components: {
-    Table: { defaultProps: { verticalSpacing: 6, highlightOnHover: true } },
+    Table: { defaultProps: { verticalSpacing: 6 } },
+    // Without the small offset that Latin capitals want, which lowers Arabic letters and rows of badges.
+    Badge: { styles: { root: { verticalAlign: 'middle', flexShrink: 0 }, label: { lineHeight: 1.6 } }, defaultProps: { tt: 'none' } },
     Button: { defaultProps: { size: 'sm' } },
     Paper: { defaultProps: { withBorder: true, p: 'md' } },
-    // Its content is a Paper, whose own padding would come on top.
-    Modal: { styles: { content: { padding: 0 } }, defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close / إغلاق' } } },
+    // Their content is a Paper, whose own padding would come on top.
+    ModalContent: { defaultProps: { p: 0 } },
+    DrawerContent: { defaultProps: { p: 0 } },
   },
 })

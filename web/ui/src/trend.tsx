@@ -1,4 +1,4 @@
-import { Box, Table, Text, VisuallyHidden } from '@mantine/core'
+import { Box, Table, Text, useComputedColorScheme, VisuallyHidden } from '@mantine/core'
 import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import uPlot from 'uplot'
@@ -45,6 +45,7 @@ function bands(range: TrendData['range'], critical: TrendData['critical']): uPlo
 export function Trend({ trend, height = 180, format }: { trend: TrendData; height?: number; format(at: string): string }) {
   const { t, i18n } = useTranslation()
   const { language } = i18n
+  const scheme = useComputedColorScheme('light')
   const box = useRef<HTMLDivElement>(null)
   const { points, range, critical, decimals } = trend
   useEffect(() => {
@@ -54,10 +55,14 @@ export function Trend({ trend, height = 180, format }: { trend: TrendData; heigh
     const near = [range?.low, range?.high].filter((limit) => limit !== undefined)
     const [least, most] = [Math.min(...values, ...near), Math.max(...values, ...near)]
     const margin = (most - least || 1) * 0.15
-    const days = (Date.parse(points.at(-1)?.at ?? '') - Date.parse(points[0]?.at ?? '')) / 86_400_000
+    const [from, to] = [Date.parse(points[0]?.at ?? '') / 1000, Date.parse(points.at(-1)?.at ?? '') / 1000]
+    // Room on both sides, so that the first and the last are seen whole; around a single one a few days.
+    const aside = to > from ? (to - from) * 0.04 : 3 * 86_400
+    const days = (to - from + 2 * aside) / 86_400
+    const ink = scheme === 'dark' ? { line: '#3db8aa', text: '#b8bec4' } : { line: '#0b655e', text: '#5c6773' }
     const ticksText = new Intl.DateTimeFormat(
-      `${language}-u-nu-latn-ca-gregory`,
-      days > 300 ? { month: 'short', year: '2-digit' } : days > 2 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', hour12: false },
+      `${language === 'ar' ? 'ar-SA' : 'en-GB'}-u-nu-latn-ca-gregory`,
+      days > 300 ? { month: 'short', year: '2-digit' } : days > 2 ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
     )
     const plot = new uPlot(
       {
@@ -65,12 +70,12 @@ export function Trend({ trend, height = 180, format }: { trend: TrendData; heigh
         height,
         legend: { show: false },
         cursor: { y: false },
-        scales: { y: { range: [least - margin, most + margin] } },
+        scales: { x: { range: [from - aside, to + aside] }, y: { range: [least - margin, most + margin] } },
         axes: [
-          { stroke: '#5c6773', grid: { show: false }, font: '11px system-ui', space: 70, values: (_plot, ticks) => ticks.map((tick) => ticksText.format(tick * 1000)) },
-          { stroke: '#5c6773', grid: { stroke: 'rgba(120,130,140,.18)' }, size: 46, font: '11px system-ui', values: (_plot, ticks) => ticks.map((tick) => tick.toFixed(Math.min(decimals, 1))) },
+          { stroke: ink.text, grid: { show: false }, font: '11px system-ui', space: 70, values: (_plot, ticks) => ticks.map((tick) => ticksText.format(tick * 1000)) },
+          { stroke: ink.text, grid: { stroke: 'rgba(120,130,140,.18)' }, size: 46, font: '11px system-ui', values: (_plot, ticks) => ticks.map((tick) => tick.toFixed(Math.min(decimals, 1))) },
         ],
-        series: [{}, { stroke: '#0b655e', width: 2, points: { show: true, size: 7, fill: '#0b655e' } }],
+        series: [{}, { stroke: ink.line, width: 2, points: { show: true, size: 7, fill: ink.line } }],
         plugins: [bands(range, critical)],
       },
       [points.map(({ at }) => Date.parse(at) / 1000), values],
@@ -82,7 +87,7 @@ export function Trend({ trend, height = 180, format }: { trend: TrendData; heigh
       observer.disconnect()
       plot.destroy()
     }
-  }, [points, range, critical, decimals, height, language])
+  }, [points, range, critical, decimals, height, language, scheme])
   if (points.length === 0) return <Text c="dimmed">{t('trend.none')}</Text>
   return (
     <Box>
