@@ -20,14 +20,15 @@ export async function keepSubscription({ data, actor, branch, portal }: EventEnv
   if (actor.kind === 'system') return
   const key = idKey(data.id)
   const resource = await tx.find('Subscription', data.id)
-  if (!resource) {
+  // Criteria that are a search are R4's own kind of Subscription: kept, and served by nobody.
+  if (!resource || !URL.canParse(resource.criteria)) {
     await tx.sql('delete from subscriptions.subscription where key = $1 and branch = $2', [key, branch])
     return
   }
   // A later version has an event of its own.
   if (resource.meta.versionId !== String(data.version)) return
   const [known] = await tx.sql<SubscriptionRow>(`${selectRows} where key = $1 and branch = $2`, [key, branch])
-  if (resource.status === 'off') {
+  if (resource.status !== 'requested' && resource.status !== 'active') {
     await tx.sql("update subscriptions.subscription set status = 'off' where key = $1 and branch = $2", [key, branch])
     return
   }

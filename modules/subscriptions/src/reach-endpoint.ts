@@ -13,16 +13,18 @@ export class NotTaken extends Error {
 }
 
 // IANA special-purpose registries: loopback, private, link-local, shared, reserved, multicast, and IPv4 inside IPv6.
-const inside = new BlockList()
+// One list for each: a list takes an IPv4 address for the IPv6 one that it is mapped to.
+const inside = { ipv4: new BlockList(), ipv6: new BlockList() }
 const v4 = ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4']
 const v6 = ['::/96', '::ffff:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48', '2002::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8']
-for (const subnet of v4) inside.addSubnet(subnet.split('/')[0] as string, Number(subnet.split('/')[1]), 'ipv4')
-for (const subnet of v6) inside.addSubnet(subnet.split('/')[0] as string, Number(subnet.split('/')[1]), 'ipv6')
+for (const subnet of v4) inside.ipv4.addSubnet(subnet.split('/')[0] as string, Number(subnet.split('/')[1]), 'ipv4')
+for (const subnet of v6) inside.ipv6.addSubnet(subnet.split('/')[0] as string, Number(subnet.split('/')[1]), 'ipv6')
 
 /** Whether an address is of the public internet. */
 export function isPublic(address: string): boolean {
   const version = isIP(address)
-  return version !== 0 && !inside.check(address, version === 4 ? 'ipv4' : 'ipv6')
+  const family = version === 4 ? 'ipv4' : 'ipv6'
+  return version !== 0 && !inside[family].check(address, family)
 }
 
 /** Why a rest-hook's endpoint may not be sent to; undefined when it may. @param trusted `host` or `host:port` of the installation's choice. */
