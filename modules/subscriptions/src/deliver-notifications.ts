@@ -18,7 +18,7 @@ export interface DeliverySettings {
   mail?: MailSettings
 }
 
-const ELECTION = 4_203_118
+const ELECTION = 4_203_121
 const POLL_MILLISECONDS = 1000
 const AT_ONCE = 8
 const NO_ACCOUNT = 'The account of the subscriber is closed.'
