@@ -27,7 +27,7 @@ const broken: Readonly<Record<string, string>> = {
   'DeviceUseStatement-example': 'reasonReference[0]',
   'MedicationRequest-medrx0301': 'dispenseRequest.performer',
   'Observation-clinical-gender': 'performer[0]',
-  // Modifier extensions that nobody here knows: who does not understand one may refuse it (R4 Extensibility, 2.4.0.3).
+  // Modifier extensions that nobody here knows: who does not understand one may refuse it (R4 Extensibility, Modifier Extensions).
   'Basic-referral': 'modifierExtension[0]',
   // Items without the linkId that each must have.
   'Questionnaire-qs1': 'item[0].item[0].linkId',

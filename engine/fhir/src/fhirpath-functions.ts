@@ -14,12 +14,14 @@ import {
   numberOf,
   sameItem,
   single,
+  spend,
   stringOf,
   text,
   truthOf,
   UNDECIDED,
 } from './fhirpath-values.ts'
 import { narrativeFault } from './narrative.ts'
+import { matchesPattern, replacedPattern } from './patterns.ts'
 
 /** What an expression may ask about beyond the value it stands on. */
 export interface Surroundings {
@@ -29,6 +31,8 @@ export interface Surroundings {
   root: Item
   /** `%extension`: the one whose condition is looked at. */
   extension?: Item
+  /** The time that now() and today() tell; the clock's when absent. */
+  now?: Date
   /** What a reference or a URL leads to, as far as it is at hand. */
   resolve?(reference: string): Item | undefined
   /** Whether a code is in a value set; undefined when that is not known. */
@@ -44,6 +48,8 @@ export interface Frame {
   focus: Items
   /** `$index`. */
   index: number
+  /** `$total`. */
+  total?: Items
   around: Surroundings
 }
 
@@ -107,26 +113,16 @@ const quantify = (run: (values: (boolean | undefined)[]) => boolean): Builtin =>
   run: ({ on }) => boolean(run(on.map((item) => truthOf([item])))),
 })
 
-const among = (items: Items) => (item: Item): boolean => items.some((known) => sameItem(known, item) === true)
+function among(items: Items): (item: Item) => boolean {
+  return (item) => {
+    spend(items.length)
+    return items.some((known) => sameItem(known, item) === true)
+  }
+}
 
 function except(items: Items, others: Items): Items {
   const isOther = among(others)
   return items.filter((item) => !isOther(item))
-}
-
-const patterns = new Map<string, RegExp>()
-
-function patternOf(source: string): RegExp {
-  let pattern = patterns.get(source)
-  if (!pattern) {
-    try {
-      pattern = new RegExp(source, 's')
-    } catch {
-      throw new ExpressionFault('its regular expression cannot be read')
-    }
-    if (patterns.size < 1000) patterns.set(source, pattern)
-  }
-  return pattern
 }
 
 const decimal = (value: number): Items => [{ value, type: 'System.Decimal' }]
@@ -182,6 +178,7 @@ function codingsOf({ value, type }: Item): { system?: string; code: string }[] {
 }
 
 const convert = (run: (items: Items) => Items): Builtin => ({ args: none, run: ({ on }) => (on.length === 0 ? NOTHING : run(on)) })
+const nowOf = ({ around }: Frame): string => (around.now ?? new Date()).toISOString()
 const round = (value: number, digits: number): number => Math.round(value * 10 ** digits) / 10 ** digits
 
 /** The functions of FHIRPath (http://hl7.org/fhirpath/N1) and of FHIR (http://hl7.org/fhir/R4/fhirpath.html#functions). */
@@ -220,6 +217,16 @@ export const builtins: Readonly<Record<string, Builtin>> = {
         if (found.length > 10_000) throw new ExpressionFault('it reads too much')
       }
       return found
+    },
+  },
+  aggregate: {
+    args: [1, 2],
+    run({ on, args: [step, start], frame }) {
+      let total = start?.(frame) ?? NOTHING
+      on.forEach((item, index) => {
+        total = step?.({ ...within(frame, item, index), total }) ?? NOTHING
+      })
+      return total
     },
   },
   first: { args: none, run: ({ on }) => on.slice(0, 1) },
@@ -274,11 +281,11 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   endsWith: ofText(1, (value, end) => boolean(value.endsWith(end))),
   contains: ofText(1, (value, part) => boolean(value.includes(part))),
   indexOf: ofText(1, (value, part) => integer(value.indexOf(part))),
-  matches: ofText(1, (value, pattern) => boolean(patternOf(pattern).test(value))),
-  matchesFull: ofText(1, (value, pattern) => boolean(patternOf(`^(?:${pattern})$`).test(value))),
+  matches: ofText(1, (value, pattern) => boolean(matchesPattern(value, pattern))),
+  matchesFull: ofText(1, (value, pattern) => boolean(matchesPattern(value, `^(?:${pattern})$`))),
   split: ofText(1, (value, separator) => value.split(separator).flatMap((part) => text(part))),
   replace: ofText(2, (value, pattern, by) => text(value.replaceAll(pattern, by))),
-  replaceMatches: ofText(2, (value, pattern, by) => text(value.replace(new RegExp(patternOf(pattern).source, 'gs'), by))),
+  replaceMatches: ofText(2, (value, pattern, by) => text(replacedPattern(value, pattern, by))),
   join: { args: maybe, run: (call) => text(call.on.map((item) => stringOf([item]) ?? '').join(stringOf(argument(call)) ?? '')) },
   substring: {
     args: [1, 2],
@@ -306,6 +313,11 @@ export const builtins: Readonly<Record<string, Builtin>> = {
       return value === undefined ? NOTHING : decimal(round(value, numberOf(argument(call)) ?? 0))
     },
   },
+
+  // Time, of the server and in UTC
+  now: { args: none, run: ({ frame }) => [{ value: nowOf(frame), type: 'System.DateTime' }] },
+  today: { args: none, run: ({ frame }) => [{ value: nowOf(frame).slice(0, 10), type: 'System.Date' }] },
+  timeOfDay: { args: none, run: ({ frame }) => [{ value: nowOf(frame).slice(11, 23), type: 'System.Time' }] },
 
   // Tree
   children: {

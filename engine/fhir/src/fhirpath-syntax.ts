@@ -5,6 +5,7 @@ export type Expression =
   | { kind: 'nothing' }
   | { kind: 'this' }
   | { kind: 'index' }
+  | { kind: 'total' }
   | { kind: 'variable'; name: string }
   | { kind: 'step'; on?: Expression; name: string }
   | { kind: 'call'; on?: Expression; name: string; args: Expression[] }
@@ -168,8 +169,7 @@ export function parseExpression(text: string): Expression {
   function special(): Expression {
     const { text: name } = take()
     if (name === '$this') return { kind: 'this' }
-    if (name === '$index') return { kind: 'index' }
-    throw new ExpressionFault('$total is not supported')
+    return name === '$index' ? { kind: 'index' } : { kind: 'total' }
   }
 
   function term(): Expression {

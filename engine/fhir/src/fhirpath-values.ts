@@ -83,15 +83,25 @@ export function allChildren(item: Item, found: Item[]): void {
   else if (isObject(item.beside)) addChildren(item, 'extension', found)
 }
 
-/** Most items that an expression may bring together; more is an attack, or a mistake. */
-const MOST_ITEMS = 200_000
+const MOST_WORK = 3_000_000
+let left = MOST_WORK
+
+/** Counts what an expression looks at; one that takes in the whole again and again is given up before it takes minutes. */
+export function spend(work: number): void {
+  left -= work
+  if (left < 0) throw new ExpressionFault('it looks at too much')
+}
+
+export function startSpending(): void {
+  left = MOST_WORK
+}
 
 export function descendantsOf(items: Items): Item[] {
   const found: Item[] = []
   for (const item of items) allChildren(item, found)
   for (let at = 0; at < found.length; at++) {
     allChildren(found[at] as Item, found)
-    if (found.length > MOST_ITEMS) throw new ExpressionFault('it reads too much')
+    spend(1)
   }
   return found
 }
@@ -197,6 +207,7 @@ export function distinct(items: Items): Item[] {
   const found: Item[] = []
   for (const item of items) {
     if (typeof item.value === 'object') {
+      spend(found.length)
       if (found.some((known) => sameItem(known, item) === true)) continue
     } else if (seen.has(item.value)) continue
     else seen.add(item.value)

@@ -80,6 +80,13 @@ describe('FHIRPath', () => {
     ['%ucum', ['http://unitsofmeasure.org']],
     ["'3'.toInteger() * 2 - 1", [5]],
     ['-2.5.abs()', [-2.5]],
+    ['(1 | 2 | 3).aggregate($this + $total, 0)', [6]],
+    ['birthDate + 34 years', ['2024-05-17']],
+    ["@2024-01-31 + 1 'mo'", ['2024-02-29']],
+    ['@2024-05 - 1 day', []],
+    ['@2024-05-01T10:00:00Z - 90 minutes', ['2024-05-01T08:30:00.000Z']],
+    ['birthDate <= today()', [true]],
+    ['now() > @2020', [true]],
     ['7 div 2 = 3 and 7 mod 2 = 1', [true]],
     ['1 / 0', []],
     ['{}', []],
@@ -113,6 +120,15 @@ describe('FHIRPath', () => {
   ])('%s is refused: %s', (expression, why) => {
     expect(() => run(expression)).toThrow(ExpressionFault)
     expect(() => run(expression)).toThrow(why)
+  })
+
+  test('a regular expression that would try for hours, and one that looks at everything again and again, are given up', () => {
+    const long = { resourceType: 'Patient', name: [{ family: `${'a'.repeat(60)}!` }] }
+    expect(() => run("name.family.matches('^(a+)+$')", long)).toThrow('too long')
+    expect(() => run("name.family.replaceMatches('(a|aa)+$', 'x')", long)).toThrow('too long')
+    const many = { resourceType: 'Patient', name: Array.from({ length: 5000 }, (_unused, at) => ({ family: String(at) })) }
+    expect(() => run('name.all(%resource.name.family.first().exists())', many)).toThrow('too much')
+    expect(run("name.family.matches('^[A-Z](-[A-Z])*')", { resourceType: 'Patient', name: [{ family: 'A-B' }] })).toEqual([true])
   })
 
   test('one value is wanted where there are several', () => {

@@ -1,9 +1,10 @@
 import { builtins, type Evaluate, type Frame, type Surroundings, typeFunctions } from './fhirpath-functions.ts'
+import { movedDate } from './fhirpath-dates.ts'
 import { type Expression, ExpressionFault, parseExpression } from './fhirpath-syntax.ts'
-import { addChildren, boolean, compare, distinct, integer, isOfType, type Item, type Items, NOTHING, numberOf, sameItem, single, stringOf, text, truthOf, UNDECIDED } from './fhirpath-values.ts'
+import { addChildren, boolean, compare, distinct, integer, isOfType, isQuantity, type Item, type Items, NOTHING, numberOf, sameItem, single, spend, startSpending, stringOf, text, truthOf, UNDECIDED } from './fhirpath-values.ts'
 
 // FHIRPath (http://hl7.org/fhirpath/N1) compiled to closures, for the invariants, discriminators and contexts of
-// profiles. Decision 16 has the figures. Left out: aggregate(), arithmetic with dates and with units, type().
+// profiles. Left out: type(), arithmetic with units, and what is newer than N1.
 
 /** An expression ready to run on a value. */
 export type Compiled = (context: Item, around: Surroundings) => Items
@@ -18,7 +19,10 @@ export function compileExpression(source: string): Compiled {
 /** The same of an expression that was read already. */
 export function compileParsed(expression: Expression): Compiled {
   const run = compile(expression, true)
-  return (context, around) => run({ context, focus: [context], index: 0, around })
+  return (context, around) => {
+    startSpending()
+    return run({ context, focus: [context], index: 0, around })
+  }
 }
 
 function compile(expression: Expression, first = false): Evaluate {
@@ -34,6 +38,8 @@ function compile(expression: Expression, first = false): Evaluate {
       return ({ focus }) => focus
     case 'index':
       return ({ index }) => integer(index)
+    case 'total':
+      return ({ total }) => total ?? NOTHING
     case 'variable':
       return variable(expression.name)
     case 'step':
@@ -94,6 +100,7 @@ function children(items: Items, name: string): Items {
   if (items.length === 0) return items
   const found: Item[] = []
   for (const item of items) addChildren(item, name, found)
+  spend(found.length)
   return found
 }
 
@@ -241,8 +248,18 @@ function arithmetic(operator: string, left: Evaluate, right: Evaluate): Evaluate
     const [a, b] = [single(left(frame)), single(right(frame))]
     if (!a || !b) return NOTHING
     if (operator === '+' && typeof a.value === 'string' && typeof b.value === 'string') return text(a.value + b.value)
+    const moved = operator === '+' || operator === '-' ? movedBy(a, b, operator === '-' ? -1 : 1) : undefined
+    if (moved) return moved
     if (typeof a.value !== 'number' || typeof b.value !== 'number') throw new ExpressionFault('only numbers can be reckoned with')
     const value = run(a.value, b.value)
     return Number.isFinite(value) ? [{ value, type: Number.isInteger(value) && operator !== '/' ? 'System.Integer' : 'System.Decimal' }] : NOTHING
   }
+}
+
+function movedBy(date: Item, { value, type }: Item, sign: 1 | -1): Items | undefined {
+  if (typeof date.value !== 'string' || typeof value !== 'object' || value === null) return undefined
+  const { value: amount, code } = value as { value?: unknown; code?: unknown }
+  if (typeof amount !== 'number' || typeof code !== 'string' || !isQuantity({ value, type })) return undefined
+  const moved = movedDate(date.value, sign * amount, code)
+  return moved === undefined ? UNDECIDED : [{ value: moved, type: date.type }]
 }

@@ -9,6 +9,7 @@ import type { Issue } from './outcome.ts'
 import { type CodeSet, type Invariant, type Plan, planOf, type Property } from './plans.ts'
 import { Report } from './report.ts'
 import { checkBundle } from './validate-bundle.ts'
+import { resolverOf } from './resolve-within.ts'
 import { checkContained, containedIds } from './validate-contained.ts'
 import { ProfileCheck, sentence } from './validate-profile.ts'
 
@@ -23,6 +24,8 @@ export interface ValidationOptions {
   profiles?: readonly string[]
   /** One of these at least has to be kept by a resource of their type. */
   demanded?: ReadonlyMap<string, readonly string[]>
+  /** What invariants take for now; the clock's when absent. */
+  now?: Date
   /** What to make of a named profile that is not loaded. Default: a warning. */
   unknownProfiles?: 'warn' | 'refuse'
 }
@@ -48,12 +51,14 @@ class Check {
   readonly #knowledge: Knowledge | undefined
   readonly #extensions: ExtensionCheck | undefined
   #contained: ReadonlySet<string> | undefined
-  #around: Surroundings = { resource: { value: {}, type: 'Resource' }, root: { value: {}, type: 'Resource' } }
+  #around: Surroundings
   #root: unknown
 
   constructor(options: ValidationOptions) {
     this.#options = options
     this.#knowledge = options.knowledge
+    const nothing: Item = { value: {}, type: 'Resource' }
+    this.#around = { resource: nothing, root: nothing, ...(options.now ? { now: options.now } : {}) }
     this.report = new Report({ warns: options.level === 'all' })
     this.#extensions = options.knowledge ? new ExtensionCheck(this.report, options.knowledge) : undefined
   }
@@ -89,10 +94,12 @@ class Check {
   #surround(resource: Item, place: Place): Surroundings {
     const root = place === 'contained' ? this.#around.root : resource
     const outer = place === 'root' ? undefined : this.#around
+    const within = resolverOf(root.value as Record<string, unknown>)
     const around: Surroundings = {
       resource,
       root,
-      resolve: (reference) => resolveIn(root.value as Record<string, unknown>, reference) ?? outer?.resolve?.(reference),
+      ...(this.#around.now ? { now: this.#around.now } : {}),
+      resolve: (reference) => within(reference) ?? outer?.resolve?.(reference),
     }
     const knowledge = this.#knowledge
     if (knowledge) {
@@ -343,20 +350,4 @@ class Check {
     else if (targets && !targets.includes(target)) report.error('value', `The reference may point to ${targets.join(', ')}.`)
     else if (type !== undefined && type !== target) report.error('value', 'type and reference name different types.')
   }
-}
-
-/** What a reference leads to within a resource: a contained one, or the entry of a Bundle. */
-function resolveIn(root: Record<string, unknown>, reference: string): Item | undefined {
-  if (reference === '#') return itemOf(root)
-  if (reference.startsWith('#')) {
-    const found = Array.isArray(root.contained) ? root.contained.find((one) => isObject(one) && one.id === reference.slice(1)) : undefined
-    return isObject(found) ? itemOf(found) : undefined
-  }
-  if (root.resourceType !== 'Bundle' || !Array.isArray(root.entry)) return undefined
-  for (const entry of root.entry) {
-    if (!isObject(entry) || !isObject(entry.resource)) continue
-    const { fullUrl, resource } = entry
-    if (fullUrl === reference || `${String(resource.resourceType)}/${String(resource.id)}` === reference) return itemOf(resource)
-  }
-  return undefined
 }
