@@ -30,6 +30,8 @@ import { refuse, storeRefusal } from './refusal.ts'
 import { searchOf } from './search-input.ts'
 import type { Store } from './store.ts'
 
+/** Resources after which others get their turn. */
+const TURN = 50
 /** Module name of an import; no route carries it. */
 const IMPORT = 'import'
 
@@ -373,7 +375,11 @@ export class UnitOfWork implements Transaction {
     const branches = new Set(pending.map(({ branch }) => branch))
     for (const { envelope } of this.#envelopes) branches.add(envelope.branch)
     for (const branch of branches) await this.#store.keyring.ensure(branch)
-    for (const one of pending) this.#planWrite(one)
+    for (const [nth, one] of pending.entries()) {
+      // A unit of thousands takes seconds to encrypt and index: others get their turn.
+      if (nth % TURN === TURN - 1) await new Promise((resolve) => setImmediate(resolve))
+      this.#planWrite(one)
+    }
     for (const { envelope, patient } of this.#envelopes) {
       plan.events.push({
         id: envelope.id,

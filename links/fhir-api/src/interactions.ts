@@ -73,6 +73,14 @@ export function withoutServerMeta<R extends Resource>(resource: R): R {
   return (Object.keys(meta).length > 0 ? { ...rest, meta } : rest) as R
 }
 
+/** The current version, as a unit of work has it. Refuses when it is absent, hidden or deleted. */
+export async function currentOf(tx: Transaction, type: ResourceType, id: string): Promise<Stored<Resource>> {
+  const found = (await tx.find(type, id)) as Stored<Resource> | undefined
+  if (found) return found
+  const known = await tx.versionOf(type, id)
+  return refuse(known?.deleted ? 'RECORD_DELETED' : 'RECORD_NOT_FOUND', { resourceType: type })
+}
+
 /** Writes the next version of a resource, or its first. */
 export async function putResource(
   tx: Transaction,

@@ -6,12 +6,14 @@ export interface Preferences {
   handling: 'strict' | 'lenient'
 }
 
-// A parameter that is not known is refused unless leniency is asked for: a filter that is ignored lies.
-const ordinary: Preferences = { return: 'representation', handling: 'strict' }
-
-/** Reads the header; of a preference that is given twice the first counts, and one that is not known counts for nothing. */
-export function preferencesOf({ prefer }: IncomingHttpHeaders): Preferences {
-  if (prefer === undefined) return ordinary
+/**
+ * Reads the header; of a preference that is given twice the first counts, and one that is not known counts for nothing. A
+ * parameter that is not known is refused unless leniency is asked for: a filter that is ignored lies.
+ *
+ * @param usual What is returned where nothing is preferred.
+ */
+export function preferencesOf({ prefer }: IncomingHttpHeaders, usual: Preferences['return'] = 'representation'): Preferences {
+  if (prefer === undefined) return { return: usual, handling: 'strict' }
   const given = new Map<string, string>()
   for (const part of [prefer].flat().join(',').split(/[,;]/)) {
     const [name = '', value = ''] = part.split('=').map((text) => text.trim().replace(/^"|"$/g, ''))
@@ -19,7 +21,7 @@ export function preferencesOf({ prefer }: IncomingHttpHeaders): Preferences {
   }
   const [wanted, handling] = [given.get('return'), given.get('handling')]
   return {
-    return: wanted === 'minimal' || wanted === 'OperationOutcome' ? wanted : ordinary.return,
-    handling: handling === 'lenient' ? 'lenient' : ordinary.handling,
+    return: wanted === 'minimal' || wanted === 'representation' || wanted === 'OperationOutcome' ? wanted : usual,
+    handling: handling === 'lenient' ? 'lenient' : 'strict',
   }
 }

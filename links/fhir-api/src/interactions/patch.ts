@@ -7,7 +7,7 @@ import type { Transaction } from '@carespine/store/contract'
 import { announce } from '../announce.ts'
 import { type Condition, conditionOf, theOne } from '../condition.ts'
 import type { Asked, Interaction } from '../interaction.ts'
-import { requirePermission, withoutServerMeta } from '../interactions.ts'
+import { currentOf, requirePermission, withoutServerMeta } from '../interactions.ts'
 import { checkPreconditions, type Preconditions, preconditionsIn } from '../preconditions.ts'
 import { sendStored } from '../send.ts'
 
@@ -45,10 +45,7 @@ export function patchFound(tx: Transaction, before: Stored<Resource>, patch: Pat
 }
 
 export async function patchResource(tx: Transaction, type: ResourceType, id: string, patch: Patch, preconditions: Preconditions): Promise<Stored<Resource>> {
-  const before = (await tx.find(type, id)) as Stored<Resource> | undefined
-  if (before) return patchFound(tx, before, patch, preconditions)
-  const known = await tx.versionOf(type, id)
-  return refuse(known?.deleted ? 'RECORD_DELETED' : 'RECORD_NOT_FOUND', { resourceType: type })
+  return patchFound(tx, await currentOf(tx, type, id), patch, preconditions)
 }
 
 export async function patchConditionally(tx: Transaction, condition: Condition, patch: Patch, preconditions: Preconditions): Promise<Stored<Resource>> {
