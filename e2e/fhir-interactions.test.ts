@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Bundle, CapabilityStatement, Observation, OperationOutcome, Parameters, Patient } from '@carespine/fhir/resource'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { forgetClaims } from '@carespine/link-fhir-api/forget-claims'
 import { faultsOf, fhirClient, type FhirClient } from './fhir-client.ts'
 import { startTestHospital, type TestHospital } from './test-hospital.ts'
 
@@ -61,6 +62,22 @@ describe('a condition instead of an id', () => {
     const again = await create()
     expect(again.status).toBe(201)
     expect(again.body.id).not.toBe(body.id)
+  })
+
+  test('claims are forgotten after a day, and what they were about is made once all the same', async () => {
+    const { services } = hospital.hospital
+    const claims = async () => await services.store.database.query<{ key: string; at: Date }>({ branches: '', patient: '' }, { text: 'select key, at from store.claim' })
+    const number = randomUUID()
+    const create = () => fhir.send<Patient>('POST', '/Patient', numbered(number), { 'if-none-exist': withNumber(number) })
+    const { body } = await create()
+    expect((await claims()).length).toBeGreaterThan(0)
+    await services.store.database.query({ branches: '', patient: '' }, { text: "update store.claim set at = now() - interval '25 hours'" })
+    const origin = { correlationId: randomUUID(), action: 'test.job', module: 'fhir-api' }
+    await services.transact(services.system('fhir-api'), origin, (context) => forgetClaims.run(context))
+    expect(await claims()).toEqual([])
+    await fhir.send('DELETE', `/Patient/${body.id}`)
+    const answers = await Promise.all(Array.from({ length: 8 }, create))
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array<number>(7).fill(200), 201])
   })
 
   test('an update on condition makes, changes or refuses as the specification says', async () => {

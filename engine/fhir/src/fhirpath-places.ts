@@ -98,7 +98,7 @@ function select({ name, args }: Expression & { kind: 'call' }, places: Place[], 
 const around = ({ item }: Place) => ({ resource: item, root: item })
 
 /** What stands beside a primitive: its id and extensions, under the name of the property with `_` before it. */
-export function besideOf({ within }: Place): Record<string, unknown> | undefined {
+function besideOf({ within }: Place): Record<string, unknown> | undefined {
   if (!within) return undefined
   const { holder, property, index } = within
   const side = holder[`_${property.name}`]

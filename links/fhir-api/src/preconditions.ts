@@ -1,7 +1,7 @@
 import { refuse } from '@carespine/kit/module'
 
 /** Versions that a header such as `If-Match` names; `any` for `*`. */
-export type Versions = 'any' | readonly string[]
+type Versions = 'any' | readonly string[]
 
 /** What must be true of the current version for a change to be made. */
 export interface Preconditions {
@@ -16,7 +16,7 @@ interface Given {
 }
 
 /** Reads `W/"3"`, a list of such, or `*`. */
-export function versionsIn(text: string): Versions {
+function versionsIn(text: string): Versions {
   if (text.trim() === '*') return 'any'
   return text.split(',').map((part) => /^\s*(?:W\/)?"?(\d{1,9})"?\s*$/.exec(part)?.[1] ?? refuse('FHIR_IF_MATCH_INVALID'))
 }

@@ -6,7 +6,7 @@ import { postResource, requirePermission } from '../interactions.ts'
 import { sendStored } from '../send.ts'
 
 /** Creates, unless the condition finds what is there (R4 RESTful API, 3.1.0.8.1). */
-export async function createResource(tx: Transaction, resource: Resource, condition?: Condition): Promise<{ stored: Stored<Resource>; done: 'created' | 'existing' }> {
+async function createResource(tx: Transaction, resource: Resource, condition?: Condition): Promise<{ stored: Stored<Resource>; done: 'created' | 'existing' }> {
   const existing = condition && (await theOneOrMine(tx, condition))
   return existing ? { stored: existing, done: 'existing' } : { stored: postResource(tx, resource), done: 'created' }
 }

@@ -9,7 +9,7 @@ import { preferencesOf } from '../preferences.ts'
 import { sendOutcome } from '../send.ts'
 
 /** Deletes what is there; the version that tells of it, or undefined when there was nothing. */
-export async function deleteResource(tx: Transaction, type: ResourceType, id: string, preconditions: Preconditions): Promise<string | undefined> {
+async function deleteResource(tx: Transaction, type: ResourceType, id: string, preconditions: Preconditions): Promise<string | undefined> {
   const resource = (await tx.find(type, id)) as Stored<Resource> | undefined
   checkPreconditions(preconditions, resource && { version: resource.meta.versionId, deleted: false })
   return resource && removeResource(tx, resource)

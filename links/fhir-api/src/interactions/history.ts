@@ -15,7 +15,7 @@ import { send } from '../send.ts'
 import type { Services } from '@carespine/kit/services'
 
 /** Of what history is asked: one resource, a type, or everything. */
-export interface HistoryOf {
+interface HistoryOf {
   type?: ResourceType
   id?: string
 }
@@ -84,7 +84,7 @@ function cursorAt({ type, row }: Version): string {
 }
 
 /** Versions as a history Bundle, newest first unless `_sort` says otherwise. */
-export async function readHistory(services: Services, caller: Caller, { type, id }: HistoryOf, request: { base: string; parameters: Parameters; handling: 'strict' | 'lenient' }): Promise<Buffer> {
+async function readHistory(services: Services, caller: Caller, { type, id }: HistoryOf, request: { base: string; parameters: Parameters; handling: 'strict' | 'lenient' }): Promise<Buffer> {
   const { actor } = caller
   if (type !== undefined) requirePermission(actor, type, 'read')
   const types = type === undefined ? resourceTypes.filter((one) => allows(actor.permissions, `fhir:${one}:read`)) : [type]

@@ -44,11 +44,11 @@ export function patchFound(tx: Transaction, before: Stored<Resource>, patch: Pat
   return stored
 }
 
-export async function patchResource(tx: Transaction, type: ResourceType, id: string, patch: Patch, preconditions: Preconditions): Promise<Stored<Resource>> {
+async function patchResource(tx: Transaction, type: ResourceType, id: string, patch: Patch, preconditions: Preconditions): Promise<Stored<Resource>> {
   return patchFound(tx, await currentOf(tx, type, id), patch, preconditions)
 }
 
-export async function patchConditionally(tx: Transaction, condition: Condition, patch: Patch, preconditions: Preconditions): Promise<Stored<Resource>> {
+async function patchConditionally(tx: Transaction, condition: Condition, patch: Patch, preconditions: Preconditions): Promise<Stored<Resource>> {
   const found = await theOne(tx, condition)
   return found ? patchFound(tx, found, patch, preconditions) : refuse('RECORD_NOT_FOUND', { resourceType: condition.type })
 }

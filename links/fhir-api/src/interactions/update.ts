@@ -23,7 +23,7 @@ export async function targetOf(tx: Transaction, resource: Resource, found: Store
   return taken === undefined || taken.deleted ? id : refuse('FHIR_CONDITION_ID_TAKEN')
 }
 
-export async function updateConditionally(tx: Transaction, resource: Resource, condition: Condition, preconditions: Preconditions): Promise<Updated> {
+async function updateConditionally(tx: Transaction, resource: Resource, condition: Condition, preconditions: Preconditions): Promise<Updated> {
   const found = await theOneOrMine(tx, condition)
   const id = await targetOf(tx, resource, found)
   if (id !== undefined) return await putResource(tx, { ...resource, id }, preconditions)
