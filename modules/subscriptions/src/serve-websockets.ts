@@ -7,11 +7,12 @@ import { CHANNEL, everywhere, settle, type Settings, type SubscriptionRow, waiti
 import { notificationOf } from './notification-bundle.ts'
 import { openSealed, showEvents, standingOf, subscriberOf } from './show-events.ts'
 
-export const WEBSOCKET_PATH = '/fhir/R4/subscriptions'
+const WEBSOCKET_PATH = '/fhir/R4/subscriptions'
 
 const PING_MILLISECONDS = 30_000
 const POLL_MILLISECONDS = 2000
 const BIND_MILLISECONDS = 30_000
+const MOST_CONNECTIONS = 1000
 
 /**
  * Notifications over websockets, on the HTTP port beside the portals' live connections. A client sends
@@ -26,6 +27,7 @@ export async function serveWebsockets(server: Server, services: Services): Promi
 
   server.on('upgrade', (request, socket, head) => {
     if (request.url?.split('?')[0] !== WEBSOCKET_PATH) return
+    if (wss.clients.size >= MOST_CONNECTIONS) return void socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n')
     wss.handleUpgrade(request, socket, head, (client) => {
       wss.emit('connection', client, request)
     })

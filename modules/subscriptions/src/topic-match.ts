@@ -58,7 +58,7 @@ export function faultOfSearch(type: ResourceType, search: string): string | unde
 }
 
 /** Whether a resource matches a search that `faultOfSearch` found good. */
-export function fitsSearch(resource: Resource, type: ResourceType, search: string, now: Date): boolean {
+function fitsSearch(resource: Resource, type: ResourceType, search: string, now: Date): boolean {
   const { query } = parseSearch(type, new URLSearchParams(search))
   return query?.filters.every((filter) => fits(filter, resource, now)) ?? false
 }
