@@ -210,7 +210,7 @@ describe('loading packages', () => {
     const odd = definition('odd', 'Observation', {
       differential: {
         element: [
-          { id: 'Observation', path: 'Observation', constraint: [{ key: 'odd-1', severity: 'error', human: 'x', expression: 'component.aggregate($total)' }] },
+          { id: 'Observation', path: 'Observation', constraint: [{ key: 'odd-1', severity: 'error', human: 'x', expression: "component.defineVariable('x')" }] },
           { id: 'Observation.extension:x', path: 'Observation.extension', sliceName: 'x', type: [{ code: 'Extension', profile: ['http://other.example/StructureDefinition/x'] }] },
         ],
       },

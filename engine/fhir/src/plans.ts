@@ -60,7 +60,7 @@ const mediaTypes = { has: (code: string) => FORMATS.has(code) || MEDIA_TYPE.test
 const codeSets = new Map<string, CodeSet>([['http://hl7.org/fhir/ValueSet/mimetypes', { any: mediaTypes, pairs: mediaTypes }]])
 
 /** Codes of a required value set of the definitions; undefined when they are not listed there. */
-export function codeSetOf(url: string): CodeSet | undefined {
+function codeSetOf(url: string): CodeSet | undefined {
   let set = codeSets.get(url)
   if (!set) {
     const codes = codesOf(url)
@@ -74,7 +74,7 @@ export function codeSetOf(url: string): CodeSet | undefined {
 }
 
 /** The name of a choice for one type: `value` and `Quantity` give `valueQuantity`. */
-export function choiceName(name: string, type: string): string {
+function choiceName(name: string, type: string): string {
   return name + type[0]?.toUpperCase() + type.slice(1)
 }
 

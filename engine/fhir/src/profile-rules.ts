@@ -33,7 +33,7 @@ export interface TypeRule {
   targetProfile?: readonly string[]
 }
 
-export interface Slicing {
+interface Slicing {
   discriminators: readonly { type: string; path: string }[]
   rules: string
   ordered: boolean
