@@ -33,6 +33,8 @@ export interface TestHospital {
   databaseUrl: string
   client: { client_id: string; client_secret: string }
   signIn(role: string, branch?: keyof typeof BRANCHES): Promise<SignedInUser>
+  /** An account that a test made, with the password of all of them. */
+  signInAs(email: string, portal: string): Promise<SignedInUser>
   /** As this client; as the hospital's own when none is given. */
   asClient(other?: { client_id: string; client_secret: string }): Promise<SignedInUser>
   /** Waits until every event has been handled. */
@@ -65,13 +67,14 @@ export async function startTestHospital({ settings = {}, ...options }: { now?():
     dataFolder,
     databaseUrl: database.url,
     client,
-    async signIn(role, branch = 'main') {
+    signIn: (role, branch = 'main') => test.signInAs(`${role}@${branch}.example`, role),
+    async signInAs(email, portal) {
       const response = await fetch(`${hospital.url}/api/auth/login`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ email: `${role}@${branch}.example`, password: PASSWORD, portal: role }),
+        body: JSON.stringify({ email, password: PASSWORD, portal }),
       })
-      if (response.status !== 200) throw new Error(`sign-in of ${role}: ${response.status} ${await response.text()}`)
+      if (response.status !== 200) throw new Error(`sign-in of ${email}: ${response.status} ${await response.text()}`)
       const { accessToken } = (await response.json()) as { accessToken: string }
       return user(accessToken, (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '')
     },

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { hash as hashPassword, verify as verifyPassword } from '@node-rs/argon2'
+import type { Practitioner } from '@carespine/fhir/resource'
 import { refuse } from '@carespine/kit/module'
 import { type Actor, type ReadView, SHARED_BRANCH, type Transaction } from '@carespine/store/contract'
 import type { Branch } from './contract.ts'
@@ -111,6 +112,11 @@ export async function addUser(tx: Transaction, user: NewUser): Promise<string> {
   )
   if (rows.length === 0) refuse('IDENTITY_EMAIL_TAKEN', { field: 'email' })
   return id
+}
+
+/** The record of a member of staff, which what they do is told by. */
+export function draftPractitioner(display: string): Practitioner {
+  return { resourceType: 'Practitioner', active: true, name: [{ text: display }] }
 }
 
 export async function addBranch(

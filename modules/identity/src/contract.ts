@@ -63,6 +63,7 @@ export const createUser = action({
     display: z.string().trim().min(2).max(120),
     roles: z.array(Portal).min(1),
     branches: z.array(z.uuid()).min(1),
+    /** Id of the Practitioner who this is; without one, staff get a Practitioner of their own. */
     practitioner: z.string().max(64).optional(),
     locale: z.enum(['en', 'ar']).default('en'),
   }),

@@ -9,6 +9,7 @@ import {
   addUser,
   clientActor,
   digest,
+  draftPractitioner,
   emailKey,
   findAccount,
   findByEmail,
@@ -134,6 +135,7 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
         roles: [...PORTALS].filter((portal) => portal !== 'patient'),
         branches: [branch],
         branch,
+        practitioner: tx.write(draftPractitioner(input.displayName)).id,
       })
       tx.record({ action: 'identity.setup', outcome: 'success' })
     })

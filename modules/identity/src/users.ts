@@ -1,5 +1,5 @@
 import { answer, command, query } from '@carespine/kit/module'
-import { addUser, clientActor, findAccount, listAccounts, listBranches, userActor } from './accounts.ts'
+import { addUser, clientActor, draftPractitioner, findAccount, listAccounts, listBranches, userActor } from './accounts.ts'
 import { actorNow, branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
 
 export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
@@ -7,7 +7,9 @@ export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
 }))
 
 export const createUserCommand = command(createUser, async (input, { tx }) => {
-  const userId = await addUser(tx, { ...input, branch: input.branches[0] ?? '' })
+  const isStaff = input.roles.some((role) => role !== 'patient')
+  const practitioner = input.practitioner ?? (isStaff ? tx.write(draftPractitioner(input.display)).id : undefined)
+  const userId = await addUser(tx, { ...input, branch: input.branches[0] ?? '', ...(practitioner === undefined ? {} : { practitioner }) })
   tx.record({ action: 'identity.create-user', outcome: 'success' })
   return { userId }
 })

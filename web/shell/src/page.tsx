@@ -60,14 +60,18 @@ export function ErrorNote({ error, onRetry }: { error: unknown; onRetry?: () => 
   const key = `refusals.${api?.code ?? 'INTERNAL'}`
   const text = i18n.exists(key) ? t(key) : (api?.message ?? t('refusals.INTERNAL'))
   const fields = (api?.details.fields as (string | { field: string })[] | undefined) ?? []
+  const reference = api && api.status >= 500 ? api.correlationId : undefined
   return (
-    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} title={text}>
+    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle aria-hidden />}>
+      <Text size="sm" fw={600}>
+        {text}
+      </Text>
       {fields.length > 0 && <Text size="sm">{fields.map((field) => nameOf(typeof field === 'string' ? field : field.field)).join(' · ')}</Text>}
-      {(onRetry || (api?.correlationId && api.status >= 500)) && (
-        <Group gap="sm">
-          {api?.correlationId && api.status >= 500 && (
+      {(onRetry || reference) && (
+        <Group gap="sm" mt="xs">
+          {reference && (
             <Text size="xs" c="dimmed">
-              {t('common.reference')} <bdi>{api.correlationId}</bdi>
+              {t('common.reference')} <bdi>{reference}</bdi>
             </Text>
           )}
           {onRetry && (

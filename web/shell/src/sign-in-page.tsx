@@ -47,7 +47,7 @@ export function SignInPage() {
         </Alert>
       )}
       {made && (
-        <Alert role="status" color="teal.8" variant="light">
+        <Alert role="status" color="teal" variant="light">
           {t('signIn.made')}
         </Alert>
       )}
