@@ -64,7 +64,7 @@ export class Knowledge {
     if (definition === undefined) return undefined
     const inherited = definition && this.#inherited(definition)
     if (inherited === undefined) return undefined
-    const profile = definition && inherited ? rulesOf(definition, inherited) : null
+    const profile = definition && inherited ? rulesOf(definition, inherited, publishedProfile(canonical) !== undefined) : null
     if (this.#profiles.size >= MOST_PROFILES) this.#profiles.clear()
     this.#profiles.set(canonical, profile)
     return profile

@@ -51,6 +51,8 @@ export interface Profile {
   byId: ReadonlyMap<string, Rule>
   context: readonly { type: string; expression: string }[]
   contextInvariant: readonly Invariant[]
+  /** One of those that R4 itself publishes. */
+  isPublished: boolean
   /** Of an extension: whether it changes the meaning of what it stands in. */
   isModifier: boolean
 }
@@ -84,7 +86,7 @@ function emptyRule(name: string, id: string, base: readonly string[]): Rule {
  * The rules of a profile. `inherited` are the elements of the profile it is derived from; none when that is a type of R4,
  * or when the definition comes with a snapshot.
  */
-export function rulesOf(definition: ProfileDefinition, inherited: readonly ProfileElement[] = []): Profile {
+export function rulesOf(definition: ProfileDefinition, inherited: readonly ProfileElement[], isPublished: boolean): Profile {
   const { url, name, type, kind, context = [], contextInvariant = [] } = definition
   const root = emptyRule(type, type, [type])
   const byId = new Map<string, Rule>([[type, root]])
@@ -105,6 +107,7 @@ export function rulesOf(definition: ProfileDefinition, inherited: readonly Profi
     byId,
     context,
     contextInvariant: contextInvariant.map((expression) => invariant({ key: 'context', human: 'the condition under which it may stand', expression })),
+    isPublished,
     isModifier,
   }
 }

@@ -58,7 +58,10 @@ export class ExtensionCheck {
       report.error('extension', definition.isModifier ? 'This extension changes meaning: it is sent as modifierExtension.' : 'This extension does not change meaning: it is sent as extension.')
     }
     if (definition.context.length > 0 && !definition.context.some((context) => mayStand(context, stand, around))) {
-      report.error('extension', `This extension may not stand here, but at ${definition.context.map(({ expression }) => expression).join(', ')}.`)
+      const diagnostics = `This extension may not stand here, but at ${definition.context.map(({ expression }) => expression).join(', ')}.`
+      // R4 has its own extensions stand where their definitions do not let them: structuredefinition-wg in each ValueSet.
+      if (definition.isPublished) report.warning('extension', diagnostics)
+      else report.error('extension', diagnostics)
     }
     for (const invariant of definition.contextInvariant) {
       const where = { ...around, extension: { value, type: 'Extension' } }

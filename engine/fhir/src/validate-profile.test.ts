@@ -317,10 +317,17 @@ describe('extensions', () => {
     ['in an extension', patient({ extension: [{ url: `${BASE}parts`, extension: [{ url: 'a', valueString: 'x' }, { url: `${BASE}inside`, valueString: 'x' }] }] }), []],
     ['in no extension', patient({ extension: [{ url: `${BASE}inside`, valueString: 'x' }] }), ['extension Patient.extension[0]']],
     ['one of R4 in its place', patient({ birthDate: '2020-01-01', _birthDate: { extension: [{ url: `${CORE}patient-birthTime`, valueDateTime: '2020-01-01T10:00:00Z' }] } }), []],
-    ['one of R4 in another', patient({ extension: [{ url: `${CORE}patient-birthTime`, valueDateTime: '2020-01-01T10:00:00Z' }] }), ['extension Patient.extension[0]']],
+    ['one of R4 of another type', patient({ _birthDate: { extension: [{ url: `${CORE}patient-birthTime`, valueString: 'x' }] } }), ['structure Patient._birthDate.extension[0].valueString']],
   ])('%s', async (_what, resource, expected) => {
     const issues = await validator(weight, parts, not, within, inside).check(resource)
     expect(issues.map(({ code, expression }) => `${code} ${expression}`)).toEqual(expected)
+  })
+
+  test('one of R4 in another place is told to who asks for all', async () => {
+    const resource = { resourceType: 'Patient', extension: [{ url: `${CORE}patient-birthTime`, valueDateTime: '2020-01-01T10:00:00Z' }] }
+    expect(await validator().check(resource)).toEqual([])
+    const issues = await validator().check(resource, { level: 'all' })
+    expect(issues.find(({ code }) => code === 'extension')).toMatchObject({ severity: 'warning', expression: 'Patient.extension[0]' })
   })
 
   test('slices of extensions are told apart by their URL, also where the profile does not say so', async () => {

@@ -167,7 +167,8 @@ export class ProfileCheck implements SliceJudge {
 
   #several(all: readonly Found[], rule: Rule, profile: Profile): void {
     const report = this.#report
-    const name = rule.id.slice(rule.id.lastIndexOf('.') + 1)
+    const [element = '', slice] = rule.id.slice(rule.id.lastIndexOf('.') + 1).split(':')
+    const name = slice === undefined ? element : `${element} of the slice ${slice}`
     if (all.length < rule.min) {
       report.at(rule.name, () => report.error('required', `The profile ${profile.name} asks for ${rule.min === 1 ? '' : `${rule.min} of `}${name} here${all.length > 0 ? `; there ${all.length === 1 ? 'is' : 'are'} ${all.length}` : ''}.`))
     }
