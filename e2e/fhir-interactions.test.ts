@@ -168,6 +168,15 @@ describe('a patch', () => {
     expect([body.name, body.contact, body.meta?.versionId]).toEqual([[{ family: 'X', given: ['b', 'c'] }], [{ name: { text: 'Nora' } }], '2'])
   })
 
+  test('in FHIRPath may come as XML', async () => {
+    const { id } = await fhir.create({ resourceType: 'Patient' })
+    const part = (name: string, value: string) => `<part><name value="${name}"/>${value}</part>`
+    const parts = part('type', '<valueCode value="add"/>') + part('path', '<valueString value="Patient"/>') + part('name', '<valueString value="gender"/>') + part('value', '<valueCode value="other"/>')
+    const xml = `<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="operation"/>${parts}</parameter></Parameters>`
+    const { status, body } = await fhir.send<Patient>('PATCH', `/Patient/${id}`, xml, { 'content-type': 'application/fhir+xml' })
+    expect([status, body.gender]).toEqual([200, 'other'])
+  })
+
   test('heeds If-Match and Prefer', async () => {
     const { id } = await fhir.create({ resourceType: 'Patient' })
     const patch = (headers: Record<string, string>) => fhir.send('PATCH', `/Patient/${id}`, male, headers)
