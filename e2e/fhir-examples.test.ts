@@ -83,5 +83,5 @@ describe.skipIf(!existsSync(archive))('examples of the R4 specification (../shar
     await Promise.all([work(), work(), work(), work()])
     expect(faults.toSorted()).toEqual(Object.entries(broken).map(([name, where]) => `${name}: 422 ${where}`).toSorted())
     expect(stored).toBe(files.length - Object.keys(broken).length)
-  })
+  }, 120_000)
 })
