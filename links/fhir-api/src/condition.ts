@@ -60,7 +60,7 @@ export async function theOne(tx: Transaction, condition: Condition): Promise<Sto
   return found
 }
 
-/** As `theOne`; when there is none, nobody else who found none will commit at the same time. See decision 19. */
+/** As `theOne`; when there is none, nobody else who found none will commit at the same time. See decision 24. */
 export async function theOneOrMine(tx: Transaction, condition: Condition): Promise<Stored<Resource> | undefined> {
   await tx.watch([condition.name])
   const found = await theOne(tx, condition)

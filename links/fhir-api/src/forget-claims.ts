@@ -1,6 +1,6 @@
 import type { ScheduledJob } from '@carespine/kit/module'
 
-/** Removes claims that are older than any unit of work; see decision 19. */
+/** Removes claims that are older than any unit of work; see decision 24. */
 export const forgetClaims: ScheduledJob = {
   name: 'fhir-api.forget-claims',
   everySeconds: 86_400,
