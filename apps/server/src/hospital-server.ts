@@ -9,6 +9,7 @@ import { startListener } from '@carespine/link-hl7v2/listener'
 import { getNotification, notificationHints } from '@carespine/notifications/contract'
 import type { Hint } from '@carespine/store/contract'
 import { IndexKeeper } from '@carespine/store/index-again'
+import { howToOpenTheIndex, isIndexOpen } from '@carespine/store/migrate'
 import { deliverNotifications } from '@carespine/subscriptions/deliver-notifications'
 import { followTypes } from '@carespine/subscriptions/follow-types'
 import { serveWebsockets } from '@carespine/subscriptions/serve-websockets'
@@ -51,6 +52,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     now,
     onMigration: (file) => onProgress(`Updating the database: ${file}`),
   })
+  if (!(await isIndexOpen(store.database))) log.warn({ sql: howToOpenTheIndex }, 'searches read whole tables until a superuser of the database runs this once')
   const services = createServices({ registry, store, log })
   judgeCodes(services)
   const stopFollowing = await followDefinitions(services)

@@ -37,6 +37,7 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
     message: 'Too many records match to be put in this order: names and codes are encrypted. Add a filter, or sort by a date or a number.',
   },
   SEARCH_TOO_WIDE: { status: 422, message: 'The search looks at too many records. Add a patient, a code or a date.' },
+  SEARCH_TOO_SLOW: { status: 503, message: 'The search took too long and was ended. Add a patient, a code or a date, or try again later.' },
   SEARCH_CURSOR_INVALID: { status: 400, message: 'The page cursor is not one of ours. Start the search anew.' },
   STORE_UNAVAILABLE: { status: 503, message: 'The database cannot be reached. Nothing was stored; try again.' },
   STORE_FULL: { status: 503, message: 'The disk of the database is full. Nothing was stored. Tell your IT department; try again when there is room.' },

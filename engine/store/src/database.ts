@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import pg from 'pg'
 import { refuse } from './refusal.ts'
 
@@ -63,6 +64,15 @@ function nameOf({ text, values }: Statement): string | undefined {
   return seen.uses > PREPARED_AFTER ? seen.name : undefined
 }
 
+export interface QueryOptions {
+  /** A read that loses its connection is tried once more on a new one. */
+  retry?: 'reads' | undefined
+  /** A search whose cost nobody knows before: it is ended when it takes longer than the server has patience for. */
+  within?: 'patience'
+}
+
+const QUERY_CANCELED = '57014'
+
 interface Connection {
   client: pg.Client
   scope: string
@@ -97,6 +107,8 @@ function isDiskFull(error: unknown): boolean {
  * branches than the one before.
  */
 export class Database {
+  /** Milliseconds that a search may take; less than the 60 seconds of any statement. */
+  patience = 15_000
   readonly #url: string
   readonly #max: number
   readonly #idle: Connection[] = []
@@ -207,6 +219,22 @@ export class Database {
     connection.scope = wanted
   }
 
+  async #runPatiently<R>(connection: Connection, statement: Statement): Promise<R[]> {
+    const timer = setTimeout(() => {
+      // The request to end it may come late: whatever runs on this connection next would be ended instead.
+      connection.broken = true
+      cancelStatement(connection.client)
+    }, this.patience)
+    try {
+      return await this.#run<R>(connection, statement)
+    } catch (error) {
+      if ((error as { code?: string }).code === QUERY_CANCELED) refuse('SEARCH_TOO_SLOW')
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   async #run<R>(connection: Connection, statement: Statement): Promise<R[]> {
     const name = statement.name ?? nameOf(statement)
     const result = await connection.client.query({
@@ -219,16 +247,16 @@ export class Database {
   }
 
   /** Runs one statement under the scope. A read that loses its connection is tried once more on a new one. */
-  async query<R>(scope: Scope, statement: Statement, options: { retry?: 'reads' } = {}): Promise<R[]> {
+  async query<R>(scope: Scope, statement: Statement, options: QueryOptions = {}): Promise<R[]> {
     const connection = await this.#take(`${scope.branches};${scope.patient}`)
     try {
       await this.#enter(connection, scope)
-      return await this.#run<R>(connection, statement)
+      return await (options.within === 'patience' ? this.#runPatiently<R>(connection, statement) : this.#run<R>(connection, statement))
     } catch (error) {
       if (isDiskFull(error)) refuse('STORE_FULL')
       if (isConnectionLoss(error)) {
         connection.broken = true
-        if (options.retry === 'reads') return await this.query(scope, statement)
+        if (options.retry === 'reads') return await this.query(scope, statement, { ...options, retry: undefined })
         refuse('STORE_UNAVAILABLE')
       }
       throw error
@@ -344,3 +372,15 @@ export class Database {
 
 // The connection is being thrown away; that its server has gone already changes nothing.
 function ignoreEndOfBrokenClient(): void {}
+
+const CANCEL_REQUEST = 80_877_102
+
+// CancelRequest of PostgreSQL's protocol (section 54.7): the only way to end a statement that needs no right to do so.
+function cancelStatement(client: pg.Client): void {
+  const { host, port, processID, secretKey } = client as unknown as { host: string; port: number; processID: number; secretKey: number }
+  const request = Buffer.alloc(16)
+  for (const [at, word] of [16, CANCEL_REQUEST, processID, secretKey].entries()) request.writeInt32BE(word, at * 4)
+  const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host)
+  socket.on('error', ignoreEndOfBrokenClient)
+  socket.end(request)
+}

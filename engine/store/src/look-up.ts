@@ -53,7 +53,7 @@ export class LookUps {
   async #askAll(scope: Scope, lookUp: LookUp, asked: Asked[]): Promise<Row[][]> {
     const notes = asked.flatMap((one) => one.notes)
     const statement = statementOf(lookUp, asked.map(({ values }) => values), notes)
-    const rows = await this.#database.query<Row>(scope, statement, { retry: 'reads' })
+    const rows = await this.#database.query<Row>(scope, statement, { retry: 'reads', within: 'patience' })
     const byAsker = asked.map((): Row[] => [])
     for (const row of rows) byAsker[Number(row.nth) - 1]?.push(row)
     return byAsker

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import pg from 'pg'
+import type { Database } from './database.ts'
 
 /** The numbered SQL files of one owner: `0001-name.sql`, applied in order, once. */
 export interface MigrationSet {
@@ -30,6 +31,7 @@ export async function migrate(
     // Two processes that start at once wait for each other here.
     await client.query('select pg_advisory_lock($1)', [LOCK])
     await prepare(client)
+    await openTheIndex(client)
     const { rows } = await client.query<{ set: string; file: string; checksum: string }>('select * from migration')
     const known = new Map(rows.map(({ set, file, checksum }) => [`${set}/${file}`, checksum]))
     for (const { name, folder } of sets) {
@@ -73,6 +75,34 @@ async function prepare(client: pg.Client): Promise<void> {
     );
     comment on table migration is 'No branch: which files were applied; the server itself may not touch it'`)
 }
+
+/**
+ * Under row-level security PostgreSQL uses an index only for operators that tell nothing of rows they are not shown:
+ * those it calls leakproof. It says so of `=` and `<`, but not of `&&` and `@>`, because of element types that others may
+ * define; of integers they tell nothing. Without this each search by a code or a name reads its table from end to end:
+ * 19 ms instead of 0.1 ms for a number among 6,000 patients. Only a superuser may say it, and a dump does not keep it.
+ */
+async function openTheIndex(client: pg.Client): Promise<void> {
+  await client.query(`
+    do $$ begin
+      if not ${INDEX_IS_OPEN} and (select rolsuper from pg_roles where rolname = current_user) then
+        ${howToOpenTheIndex};
+      end if;
+    end $$`)
+}
+
+/** SQL that is true when searches may use the index of facts; see `openTheIndex`. */
+const INDEX_IS_OPEN =
+  "(select bool_and(proleakproof) from pg_proc where oid in ('pg_catalog.arraycontains'::regproc, 'pg_catalog.arrayoverlap'::regproc))"
+
+/** Whether searches may use the index of facts; if not, a superuser has to run `howToOpenTheIndex` once. */
+export async function isIndexOpen(database: Database): Promise<boolean> {
+  const [row] = await database.query<{ open: boolean }>({ branches: '', patient: '' }, { text: `select ${INDEX_IS_OPEN} as open` })
+  return row?.open === true
+}
+
+export const howToOpenTheIndex =
+  'alter function pg_catalog.arraycontains(anyarray, anyarray) leakproof; alter function pg_catalog.arrayoverlap(anyarray, anyarray) leakproof'
 
 async function apply(client: pg.Client, set: string, file: string, sql: string, checksum: string): Promise<void> {
   try {

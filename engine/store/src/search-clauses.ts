@@ -1,5 +1,4 @@
-import { spanOf } from '@carespine/fhir/dates'
-import { columnsOf, FIRST_YEAR, hasColumns, idKey, isHashedDate, LAST_YEAR, LONGEST_PREFIX, mainDateOf } from '@carespine/fhir/index-entries'
+import { columnsOf, FIRST_YEAR, hasColumns, idKey, isHashedDate, LAST_YEAR, LONGEST_PREFIX } from '@carespine/fhir/index-entries'
 import { askedDates, askedNumber } from '@carespine/fhir/match'
 import { cellsAround } from '@carespine/fhir/near'
 import { digitsOf, wordsOf } from '@carespine/fhir/normalize'
@@ -18,7 +17,9 @@ export type Clause =
   | 'nothing'
   | { terms: readonly string[] }
   | { anyTerm: readonly string[] }
-  | { sql: (parameter: Parameter, alias: string) => string; index?: (parameter: Parameter, alias: string) => string }
+  | { sql: (parameter: Parameter, alias: string) => string }
+  /** Says nothing new, but leads PostgreSQL to an index; left out where another index is better. */
+  | { hint: (parameter: Parameter, alias: string) => string }
   | { and: readonly Clause[] }
   | { or: readonly Clause[] }
   | { not: Clause }
@@ -166,15 +167,14 @@ function translateString(code: string, modifier: string | undefined, text: strin
   return { clause: { terms }, exact: modifier === undefined && words.every((word) => word.length <= LONGEST_PREFIX) }
 }
 
-function translateDate({ type, now }: Translation, parameter: SearchParameterDefinition, asked: AskedValue): Translated {
+function translateDate({ now }: Translation, parameter: SearchParameterDefinition, asked: AskedValue): Translated {
   const { code, many } = parameter
   const span = askedDates(asked, now)
   if (!span) return roughly('everything')
   const { comparator } = asked
   if (code === '_lastUpdated') return exactly(spanClause({ low: 'updated', high: 'updated' }, comparator, iso(span), 'timestamptz', false))
   if (hasColumns(parameter)) {
-    const columns = { ...columnsOf(parameter), isMain: mainDateOf(type) === parameter }
-    return { clause: spanClause(columns, comparator, iso(span), 'timestamptz', many), exact: !many || !seesOneValue.has(comparator) }
+    return { clause: spanClause(columnsOf(parameter), comparator, iso(span), 'timestamptz', many), exact: !many || !seesOneValue.has(comparator) }
   }
   if (isHashedDate(code)) {
     if (comparator === 'eq' && /^\d{4}(-\d{2}){0,2}$/.test(asked.text)) return exactly({ terms: [`${code}=${asked.text}`] })
@@ -194,7 +194,7 @@ export interface Window {
 }
 
 /** Where values lie that stand so to a span. */
-export function windowOf(comparator: Comparator, { low, high }: { low: number; high: number }): Window {
+function windowOf(comparator: Comparator, { low, high }: { low: number; high: number }): Window {
   switch (comparator) {
     case 'eq':
     case 'ap':
@@ -221,6 +221,9 @@ function yearsOf({ from, until }: Window): string[] | undefined {
 }
 
 const DAY = 86_400_000
+// Few terms, so that PostgreSQL does not take their sum for half of the table: thirty days of births are one or two months.
+const MOST_DAYS = 7
+const MOST_DAYS_AS_MONTHS = 400
 
 /** Terms of every day, month or year that a hashed date within a window may have. */
 export function hashedDates(code: string, window: Window): Clause {
@@ -231,13 +234,13 @@ export function hashedDates(code: string, window: Window): Clause {
   if (from > until) return far.length > 0 ? { anyTerm: far } : 'nothing'
   const days = Math.ceil((until - from) / DAY)
   const steps = new Set<string>()
-  if (days <= 62) for (let at = from; at < until + DAY; at += DAY) steps.add(new Date(Math.min(at, until)).toISOString().slice(0, 10))
+  if (days <= MOST_DAYS) for (let at = from; at < until + DAY; at += DAY) steps.add(new Date(Math.min(at, until)).toISOString().slice(0, 10))
   const months = new Set<string>()
   const years = new Set<string>()
   const last = new Date(until)
   for (let year = new Date(from).getUTCFullYear(); year <= last.getUTCFullYear(); year++) {
     years.add(String(year))
-    if (days > 1200) continue
+    if (days > MOST_DAYS_AS_MONTHS) continue
     for (let month = 0; month < 12; month++) {
       if (Date.UTC(year, month + 1, 1) > from && Date.UTC(year, month, 1) <= until) months.add(`${year}-${String(month + 1).padStart(2, '0')}`)
     }
@@ -245,8 +248,8 @@ export function hashedDates(code: string, window: Window): Clause {
   // Dates that are known to the month or the year only carry a term of their own.
   const exact = (one: string): string => `${code}=${one}`
   const partial = (one: string): string => `${code}~${one}`
-  if (days <= 62) return { anyTerm: [...[...steps].map(exact), ...[...months, ...years].map(partial), ...far] }
-  if (days <= 1200) return { anyTerm: [...[...months].map(exact), ...[...years].map(partial), ...far] }
+  if (days <= MOST_DAYS) return { anyTerm: [...[...steps].map(exact), ...[...months, ...years].map(partial), ...far] }
+  if (days <= MOST_DAYS_AS_MONTHS) return { anyTerm: [...[...months].map(exact), ...[...years].map(partial), ...far] }
   return { anyTerm: [...[...years].map(exact), ...far] }
 }
 
@@ -254,12 +257,13 @@ function iso({ low, high }: { low: number; high: number }): { low: string; high:
   return { low: new Date(low).toISOString(), high: new Date(high).toISOString() }
 }
 
-/** Most things take less; those that take longer have an index of their own (migration 0003). */
+const LAST_TIME = 253_402_300_799_999
+// Most things take less; those that take longer have an index of their own (0004-search-form.sql).
 const LONG = "interval '2 days'"
 
 // The SQL of `compareSpans`; of several values that share the columns, true wherever one may match.
 function spanClause(
-  columns: { low: string; high: string; isMain?: boolean },
+  columns: { low: string; high: string },
   comparator: Comparator,
   asked: { low: string | number; high: string | number },
   cast: string,
@@ -267,8 +271,6 @@ function spanClause(
 ): Clause {
   const on = (write: (low: string, high: string, lower: () => string, upper: () => string) => string) => (parameter: Parameter, alias: string) =>
     write(`${alias}.${columns.low}`, `${alias}.${columns.high}`, () => parameter(asked.low, cast), () => parameter(asked.high, cast))
-  // What ends after a time began after it or shortly before, unless it is long: that makes a range of the begin's index.
-  const endsAfter = columns.isMain ? { index: on((low, high, lower) => `(${low} >= ${lower()} - ${LONG} or ${high} - ${low} > ${LONG})`) } : {}
   switch (many && seesOneValue.has(comparator) ? `many ${comparator}` : comparator) {
     case 'eq':
       return { sql: on((low, high, lower, upper) => `${low} >= ${lower()} and ${low} <= ${upper()} and ${high} <= ${upper()}`) }
@@ -276,9 +278,9 @@ function spanClause(
       return { sql: on((low, high, lower, upper) => `(${low} < ${lower()} or ${high} > ${upper()})`) }
     case 'gt':
     case 'many sa':
-      return { sql: on((_low, high, _lower, upper) => `${high} > ${upper()}`), ...endsAfter }
+      return { sql: on((_low, high, _lower, upper) => `${high} > ${upper()}`) }
     case 'ge':
-      return { sql: on((_low, high, lower) => `${high} >= ${lower()}`), ...endsAfter }
+      return { sql: on((_low, high, lower) => `${high} >= ${lower()}`) }
     case 'lt':
     case 'many eb':
       return { sql: on((low, _high, lower) => `${low} < ${lower()}`) }
@@ -289,7 +291,7 @@ function spanClause(
     case 'eb':
       return { sql: on((_low, high, lower) => `${high} < ${lower()}`) }
     default:
-      return { sql: on((low, high, lower, upper) => `${low} <= ${upper()} and ${high} >= ${lower()}`), ...endsAfter }
+      return { sql: on((low, high, lower, upper) => `${low} <= ${upper()} and ${high} >= ${lower()}`) }
   }
 }
 
@@ -329,12 +331,39 @@ function translateComposite(translation: Translation, { paths, components = [], 
   return { clause: { and: clauses }, exact }
 }
 
-/** True for what `translate` reads off a date of the form `1980-05`. */
-export function hashedSpanOf({ parameter, modifier, values }: ValueFilter, now: Date): { comparator: Comparator; low: number; high: number } | undefined {
-  const [value] = values
-  if (parameter.type !== 'date' || !isHashedDate(parameter.code) || modifier !== undefined || values.length !== 1 || !value) return undefined
-  const span = spanOf(value.text) && askedDates(value, now)
-  return span && { comparator: value.comparator, ...span }
+/** The time that a filter with one date speaks of. */
+export function windowOfFilter({ parameter, modifier, values }: ValueFilter, now: Date): Window | undefined {
+  const [value, ...others] = values
+  if (parameter.type !== 'date' || modifier !== undefined || others.length > 0 || !value) return undefined
+  const span = askedDates(value, now)
+  return span && windowOf(value.comparator, span)
+}
+
+/** What is within both. */
+export function narrowest(a: Window | undefined, b: Window): Window {
+  const from = Math.max(a?.from ?? Number.NEGATIVE_INFINITY, b.from ?? Number.NEGATIVE_INFINITY)
+  const until = Math.min(a?.until ?? Number.POSITIVE_INFINITY, b.until ?? Number.POSITIVE_INFINITY)
+  return { ...(Number.isFinite(from) ? { from } : {}), ...(Number.isFinite(until) ? { until } : {}) }
+}
+
+/**
+ * What goes on within a time began within it or shortly before, unless it is long: a range of the index on the begin, and
+ * a few more by their end. Without a begin of the time, the bound on the begin of things is range enough.
+ */
+export function rangeHint(parameter: SearchParameterDefinition, { from, until }: Window): Clause {
+  if (from === undefined) return 'everything'
+  const { low, high } = columnsOf(parameter)
+  return {
+    hint: (place, alias) => {
+      const time = (at: number): string => place(new Date(Math.min(at, LAST_TIME)).toISOString(), 'timestamptz')
+      const before = (more: number): string => (until === undefined ? '' : ` and ${alias}.${low} <= ${time(until + more)}`)
+      // A second later in one of the two: what both say alike PostgreSQL takes out of the `or`, and with it the range.
+      return (
+        `(${alias}.${low} >= ${time(from)} - ${LONG}${before(0)} or ` +
+        `${alias}.${high} - ${alias}.${low} > ${LONG} and ${alias}.${high} >= ${time(from)}${before(1000)})`
+      )
+    },
+  }
 }
 
 /** The resources of these keys. */

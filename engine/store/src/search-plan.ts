@@ -1,12 +1,12 @@
 import { filedUnder } from '@carespine/fhir/compartments'
-import { idKey } from '@carespine/fhir/index-entries'
+import { idKey, isHashedDate, mainDateOf } from '@carespine/fhir/index-entries'
 import { matches } from '@carespine/fhir/match'
 import type { ResourceType } from '@carespine/fhir/resource'
 import type { ContainedFilter, Filter, ListFilter, SearchQuery, TextFilter, ValueFilter } from '@carespine/fhir/search-query'
 import { localReference } from '@carespine/fhir/search-values'
 import { contentWords, fitsText, narrativeWords } from '@carespine/fhir/text-query'
 import { planChain, planReverse } from './search-chains.ts'
-import { anyOf, type Clause, hashedDates, hashedSpanOf, keysClause, type Parameter, translate, type Translated, type Window, windowOf } from './search-clauses.ts'
+import { anyOf, type Clause, hashedDates, keysClause, narrowest, type Parameter, rangeHint, translate, type Translated, type Window, windowOfFilter } from './search-clauses.ts'
 import { askCodes, askHierarchy } from './search-codes.ts'
 import type { Planned, SearchContext } from './search-context.ts'
 import type { Candidate } from './search-pages.ts'
@@ -26,8 +26,11 @@ export async function planSearch({ type, filters }: Pick<SearchQuery, 'type' | '
   for (const filter of filters) planned.push(await plan(type, filter, context))
   const unsure = planned.filter(({ exact }) => !exact)
   const patient = planned.find((one) => one.patient !== undefined)?.patient
+  const windows = context.hasOldForm(type) ? undefined : hashedWindows(filters, planned, context)
+  // What the patient's rows or a window say already is not asked again.
+  const clauseOf = (one: Planned): Clause => ((one.isFiled && one.patient === patient) || windows?.covered.has(one) ? 'everything' : one.clause)
   return {
-    clauses: [...planned.map((one) => (one.isFiled && one.patient === patient ? 'everything' : one.clause)), ...(context.hasOldForm(type) ? [] : hashedWindows(filters, context)), ...meantClause(type, context)],
+    clauses: [...planned.map(clauseOf), ...(windows?.clauses ?? []), mainRange(type, filters, context), ...meantClause(type, context)],
     ...(patient === undefined ? {} : { patient }),
     ...(unsure.length > 0 ? { verify: (candidates) => verifyAll(unsure, candidates) } : {}),
   }
@@ -117,21 +120,31 @@ function narrowed(type: ResourceType, { parameter, modifier, values }: ValueFilt
   return { ...translated, patient, ...(filed.how === 'same' ? { isFiled: true } : {}) }
 }
 
-// Two bounds of one birth date are one range: together they name a few days or years, alone a century.
-function hashedWindows(filters: readonly Filter[], context: SearchContext): Clause[] {
-  const windows = new Map<string, Window & { bounds: number }>()
-  for (const filter of filters) {
-    const span = filter.kind === 'value' ? hashedSpanOf(filter, context.now) : undefined
-    if (!span || filter.kind !== 'value') continue
-    const { from, until } = windowOf(span.comparator, span)
-    const known = windows.get(filter.parameter.code) ?? { bounds: 0 }
-    windows.set(filter.parameter.code, {
-      bounds: known.bounds + 1,
-      from: Math.max(known.from ?? Number.NEGATIVE_INFINITY, from ?? Number.NEGATIVE_INFINITY),
-      until: Math.min(known.until ?? Number.POSITIVE_INFINITY, until ?? Number.POSITIVE_INFINITY),
-    })
+// Two bounds of one birth date are one range: together they name a few days or years, each alone a century.
+function hashedWindows(filters: readonly Filter[], planned: readonly Planned[], context: SearchContext): { clauses: Clause[]; covered: Set<Planned> } {
+  const windows = new Map<string, Window>()
+  const covered = new Set<Planned>()
+  for (const [at, filter] of filters.entries()) {
+    const one = planned[at] as Planned
+    if (filter.kind !== 'value' || one.exact || !isHashedDate(filter.parameter.code)) continue
+    const window = windowOfFilter(filter, context.now)
+    if (!window) continue
+    windows.set(filter.parameter.code, narrowest(windows.get(filter.parameter.code), window))
+    covered.add(one)
   }
-  return [...windows].flatMap(([code, { bounds, ...window }]) => (bounds > 1 ? [hashedDates(code, window)] : []))
+  return { clauses: [...windows].map(([code, window]) => hashedDates(code, window)), covered }
+}
+
+// The same for the date that a type is ordered by, which has columns: bounds that are told apart say nothing of an index.
+function mainRange(type: ResourceType, filters: readonly Filter[], context: SearchContext): Clause {
+  const main = mainDateOf(type)
+  let range: Window | undefined
+  for (const filter of filters) {
+    if (filter.kind !== 'value' || filter.parameter !== main || filter.values[0]?.comparator === 'eq') continue
+    const window = windowOfFilter(filter, context.now)
+    if (window) range = narrowest(range, window)
+  }
+  return main && range ? rangeHint(main, range) : 'everything'
 }
 
 function meantClause(type: ResourceType, { scope }: SearchContext): Clause[] {

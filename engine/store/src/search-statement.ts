@@ -124,10 +124,10 @@ export function tableOf(type: ResourceType): string {
 export function conditionsOf({ clauses, patient }: Conditions, parameter: Parameter, alias: string, hash: (term: string) => string): string[] {
   const conditions = [`not ${alias}.deleted`]
   if (patient !== undefined) conditions.push(`${alias}.patient = ${parameter(idKey(patient), 'uuid')}`)
-  const writer = new ClauseWriter(parameter, alias, hash, patient === undefined)
+  const writer = new ClauseWriter(parameter, alias, hash)
   const must: string[] = []
   for (const clause of clauses.flatMap(flat)) {
-    if (clause === 'everything') continue
+    if (clause === 'everything' || (typeof clause === 'object' && 'hint' in clause && patient !== undefined)) continue
     if (typeof clause === 'object' && 'terms' in clause) must.push(...clause.terms)
     else conditions.push(shy(writer.write(clause), patient))
   }
@@ -149,13 +149,11 @@ class ClauseWriter {
   readonly #parameter: Parameter
   readonly #alias: string
   readonly #hash: (term: string) => string
-  readonly #helpsIndex: boolean
 
-  constructor(parameter: Parameter, alias: string, hash: (term: string) => string, helpsIndex: boolean) {
+  constructor(parameter: Parameter, alias: string, hash: (term: string) => string) {
     this.#parameter = parameter
     this.#alias = alias
     this.#hash = hash
-    this.#helpsIndex = helpsIndex
   }
 
   terms(terms: readonly string[]): string {
@@ -167,10 +165,8 @@ class ClauseWriter {
     if (clause === 'nothing') return 'false'
     if ('terms' in clause) return this.terms(clause.terms)
     if ('anyTerm' in clause) return `${this.#alias}.facts && ${this.#parameter(plainArray(clause.anyTerm.map(this.#hash)), 'int8[]')}`
-    if ('sql' in clause) {
-      const index = this.#helpsIndex && clause.index ? ` and ${clause.index(this.#parameter, this.#alias)}` : ''
-      return `${clause.sql(this.#parameter, this.#alias)}${index}`
-    }
+    if ('sql' in clause) return clause.sql(this.#parameter, this.#alias)
+    if ('hint' in clause) return clause.hint(this.#parameter, this.#alias)
     if ('not' in clause) return `(${this.write(clause.not)}) is not true`
     const parts = ('and' in clause ? clause.and : clause.or).map((one) => `(${this.write(one)})`)
     if (parts.length === 0) return 'and' in clause ? 'true' : 'false'

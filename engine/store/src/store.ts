@@ -319,7 +319,7 @@ export class Store {
       lookUp: <R>(lookUp: LookUp, values: readonly unknown[], patient: string) =>
         session ? lookUpWithin<R>(session, lookUp, values) : this.lookUps.ask<R>(scope, lookUp, values, notes(patient)),
       query: <R>(statement: Statement) =>
-        session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads' }),
+        session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads', within: 'patience' }),
       open: (type, row) => this.bodyOf(type, row),
       peek: (type, row) => this.keyring.open(row.branch, row.body, bound(type, row)),
       hash: (term) => this.keyring.hash(term),

@@ -31,6 +31,9 @@ const codes: Readonly<Record<number, Issue['code']>> = {
   503: 'transient',
 }
 
+/** Codes that say more than the status does. */
+const codesOf: Readonly<Record<string, Issue['code']>> = { SEARCH_TOO_WIDE: 'too-costly', SEARCH_SORT_TOO_WIDE: 'too-costly', SEARCH_TOO_SLOW: 'too-costly' }
+
 interface Details {
   issues?: Issue[]
   /** The action to use instead. */
@@ -58,6 +61,6 @@ export function outcomeOf(
   const list = fields?.map(({ field, problem }): Issue => ({ severity: 'error', code: 'value', expression: field, diagnostics: problem }))
   return {
     status,
-    body: outcome(list ?? [{ severity: 'error', code: codes[status] ?? 'processing', diagnostics: `${message}${more}` }]),
+    body: outcome(list ?? [{ severity: 'error', code: codesOf[error.code] ?? codes[status] ?? 'processing', diagnostics: `${message}${more}` }]),
   }
 }
