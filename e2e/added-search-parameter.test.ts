@@ -52,6 +52,8 @@ test('a search parameter that was added finds what was there and what comes, whe
 
   const parameter = await fhir.create(definition({}))
   const dated = await fhir.create(definition({ url: 'https://hospital.example/fhir/SearchParameter/issued', code: 'issued-on', base: ['Observation'], type: 'date', expression: 'Observation.issued' }))
+  await fhir.create(definition({ url: 'https://hospital.example/fhir/SearchParameter/called', code: 'called', type: 'string', expression: "Patient.name.where(use = 'usual' or use = 'nickname').given" }))
+  await fhir.create({ resourceType: 'Patient', name: [{ use: 'official', given: ['Robert'] }, { use: 'nickname', given: ['Bobby'] }] })
   // Refused, and said why, until it is true.
   for (let waited = 0; waited < 5000 && !(await statusOf('rank')); waited += 100) await new Promise((resolve) => setTimeout(resolve, 100))
   const early = await fhir.send('GET', '/Patient?rank=general')
@@ -66,8 +68,12 @@ test('a search parameter that was added finds what was there and what comes, whe
   expect(await fhir.ids('/Patient?rank=urn:ranks|private')).toEqual([private1.id])
   const after = await fhir.create(ranked('private'))
   expect((await fhir.ids('/Patient?rank=private')).toSorted()).toEqual([private1.id, after.id].toSorted())
-  expect(await fhir.ids('/Patient?rank:missing=true&_summary=data')).toHaveLength(1)
+  expect(await fhir.ids('/Patient?rank:missing=true&_summary=data')).toHaveLength(2)
   expect(await fhir.ids('/Patient?rank:not=private&rank:missing=false&_sort=rank')).toHaveLength(2)
+
+  // More than a path: FHIRPath at large.
+  await ready('called')
+  expect([(await fhir.ids('/Patient?called=bob')).length, (await fhir.ids('/Patient?called=robert')).length, (await fhir.ids('/Patient?called:missing=false')).length]).toEqual([1, 0, 1])
 
   // Dates that no column holds.
   await ready('issued-on')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { encounterReferenceOf, patientReferenceOf } from '@carespine/fhir/compartments'
 import { idKey, indexColumns, indexEntries } from '@carespine/fhir/index-entries'
-import type { Bundle, Encounter, Observation, Patient, Resource, Task } from '@carespine/fhir/resource'
+import type { Bundle, Encounter, Observation, OperationOutcome, Patient, Resource, Task } from '@carespine/fhir/resource'
 import type { Statement } from '@carespine/store/database'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -192,6 +192,14 @@ test('what is too wide to be looked through is refused, and what is many is join
   const sorted = await fhir.send('GET', '/Observation?_sort=code&_count=5')
   expect([sorted.status, faultsOf(sorted)]).toEqual([422, ['too-costly']])
 })
+
+test('what comes along beyond a page is left out, and said to be', async () => {
+  const { entry = [] } = await fhir.search('/Patient?_count=1000&_revinclude=Observation:patient')
+  const modes = entry.map(({ search }) => search?.mode)
+  expect([modes.filter((mode) => mode === 'match').length, modes.filter((mode) => mode === 'include').length]).toEqual([1000, 5000])
+  expect(modes.at(-1)).toBe('outcome')
+  expect((entry.at(-1)?.resource as OperationOutcome | undefined)?.issue[0]).toMatchObject({ severity: 'warning', code: 'too-costly', diagnostics: expect.stringContaining('Observation') })
+}, 60_000)
 
 test('a search that takes too long is ended, and said to be', async () => {
   const { database } = hospital.hospital.services.store

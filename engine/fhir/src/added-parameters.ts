@@ -1,6 +1,7 @@
 import { isResourceType, resourceTypes } from './definitions.ts'
 import type { ResourceType, SearchParameter } from './resource.ts'
-import { compileExpression, ExpressionFault } from './search-expression.ts'
+import { compileExpression as compileFhirPath } from './fhirpath.ts'
+import { compileExpression, type ElementPath, ExpressionFault } from './search-expression.ts'
 import { type CompiledParameter, type ParameterLookup, searchParametersOf, writePath } from './search-parameters.ts'
 
 export interface CompiledForType {
@@ -40,11 +41,26 @@ export function compileParameter(parameter: SearchParameter, known: ParameterLoo
 
 const RESERVED: ReadonlySet<string> = new Set(['_text', '_content', '_list', '_has', '_type', '_query', '_filter', '_include', '_revinclude', '_sort', '_count', '_total', '_summary', '_elements', '_contained', '_containedType', '_cursor', '_format', '_pretty'])
 
+// Paths where they are enough, as they are for nearly all; else FHIRPath at large.
+function pathsOf(expression: string, type: ResourceType, kind: SearchParameter['type']): ElementPath[] {
+  try {
+    return compileExpression(expression, type)
+  } catch (fault) {
+    if (!(fault instanceof ExpressionFault) || kind === 'composite') throw fault
+    try {
+      compileFhirPath(expression)
+    } catch (error) {
+      throw new ExpressionFault(error instanceof Error ? error.message : String(error))
+    }
+    return [{ steps: [], type: '', many: true, expression }]
+  }
+}
+
 function compiled(parameter: SearchParameter, type: ResourceType, known: ParameterLookup): Omit<CompiledParameter, 'id'> {
   const { expression, type: kind, target, component = [] } = parameter
   if (kind === 'special') throw new ExpressionFault('a special parameter needs code of its own.')
   if (!expression) throw new ExpressionFault('it has no expression.')
-  const paths = compileExpression(expression, type)
+  const paths = pathsOf(expression, type, kind)
   if (paths.length === 0) throw new ExpressionFault(`it leads to nothing in ${type}.`)
   const [root] = paths
   if (kind !== 'composite') {

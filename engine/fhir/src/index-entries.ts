@@ -103,21 +103,44 @@ export function mayHideId(key: string): boolean {
   return key[14] === '8' && key[19] === '9'
 }
 
+interface Indexed {
+  parameter: SearchParameterDefinition
+  /** Properties of the resource that its values lie in; absent when that cannot be told. */
+  firsts?: readonly string[]
+  isExistence: boolean
+}
+
+const lists = new WeakMap<ReadonlyMap<string, SearchParameterDefinition>, readonly Indexed[]>()
+
+function indexed(parameters: ReadonlyMap<string, SearchParameterDefinition>): readonly Indexed[] {
+  let list = lists.get(parameters)
+  if (!list) {
+    list = [...parameters.values()].flatMap((parameter): Indexed[] => {
+      if (parameter.code === '_id' || parameter.code === '_lastUpdated' || parameter.type === 'composite') return []
+      const firsts = [...new Set(parameter.paths.map(({ steps: [first] }) => first))]
+      const isExistence = parameter.paths.some(({ exists }) => exists)
+      return [{ parameter, isExistence, ...(firsts.every((one) => typeof one === 'string') ? { firsts } : {}) }]
+    })
+    lists.set(parameters, list)
+  }
+  return list
+}
+
 /** Index terms and typed columns of a resource, for the search parameters of its type. */
 export function indexEntries(resource: Resource, parametersOf: ParameterLookup = searchParametersOf): IndexEntries {
   const facts = new Set<string>()
   const columns: IndexEntries['columns'] = {}
   const present: [number, number] = [0, 0]
-  for (const parameter of parametersOf(resource.resourceType).values()) {
-    if (parameter.code === '_id' || parameter.code === '_lastUpdated' || parameter.type === 'composite') continue
-    const existence = existenceOf(resource, parameter)
-    if (existence !== undefined) addToken(facts, parameter.code, { code: existence })
+  for (const { parameter, firsts, isExistence } of indexed(parametersOf(resource.resourceType))) {
+    if (isExistence) addToken(facts, parameter.code, { code: existenceOf(resource, parameter) ?? '' })
+    // Most parameters have no value in most resources.
+    else if (firsts && !firsts.some((name) => (resource as unknown as Record<string, unknown>)[name] !== undefined)) continue
     const found = valuesOf(resource, parameter)
     if (found.length === 0) continue
     if (parameter.bit === undefined) facts.add(`${parameter.code}?`)
     else if (parameter.bit < 31) present[0] |= 1 << parameter.bit
     else present[1] |= 1 << (parameter.bit - 31)
-    if (existence !== undefined) continue
+    if (isExistence) continue
     for (const { value, path } of found) addValue(facts, columns, resource, parameter, value, path.type)
   }
   addContained(facts, resource as { contained?: unknown })

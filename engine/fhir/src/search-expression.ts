@@ -16,6 +16,8 @@ export interface ElementPath {
   exists?: true
   /** Code systems of a `code`, which does not carry its own. */
   systems?: readonly string[]
+  /** FHIRPath in place of steps, for parameters that were added and are more than a path. */
+  expression?: string
 }
 
 interface Place extends ElementPath {

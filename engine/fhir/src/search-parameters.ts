@@ -34,7 +34,7 @@ export interface Component {
 export type ParameterLookup = (type: ResourceType) => ReadonlyMap<string, SearchParameterDefinition>
 
 /** A path as it is written to the generated file: `telecom[system=phone]`, its type, and what else is known of it. */
-type CompiledPath = [path: string, type: string, more?: { many?: 1; target?: string; exists?: 1; systems?: readonly string[] }]
+type CompiledPath = [path: string, type: string, more?: { many?: 1; target?: string; exists?: 1; systems?: readonly string[]; expression?: string }]
 
 export interface CompiledParameter {
   type: ParameterType
@@ -47,16 +47,16 @@ export interface CompiledParameter {
 }
 
 /** The form in which a path is kept. */
-export function writePath({ steps, type, many, target, exists, systems }: ElementPath): CompiledPath {
+export function writePath({ steps, type, many, target, exists, systems, expression }: ElementPath): CompiledPath {
   const path = steps
     .map((step, at) => (typeof step === 'string' ? `${at === 0 ? '' : '.'}${step}` : 'at' in step ? `[${step.at}]` : `[${step.property}=${step.is}]`))
     .join('')
-  const more = { ...(many ? { many: 1 as const } : {}), ...(target ? { target } : {}), ...(exists ? { exists: 1 as const } : {}), ...(systems ? { systems } : {}) }
+  const more = { ...(many ? { many: 1 as const } : {}), ...(target ? { target } : {}), ...(exists ? { exists: 1 as const } : {}), ...(systems ? { systems } : {}), ...(expression ? { expression } : {}) }
   return Object.keys(more).length > 0 ? [path, type, more] : [path, type]
 }
 
 function readPath([path, type, more = {}]: CompiledPath): ElementPath {
-  const { many, target, exists, systems } = more
+  const { many, target, exists, systems, expression } = more
   // What a property is compared with may hold dots, but no closing bracket: a URL or a code.
   const steps = (path.match(/\[[^\]]*\]|[^.[\]]+/g) ?? []).map((part): Step => {
     if (!part.startsWith('[')) return part
@@ -64,7 +64,7 @@ function readPath([path, type, more = {}]: CompiledPath): ElementPath {
     const equals = inner.indexOf('=')
     return equals > 0 ? { property: inner.slice(0, equals), is: inner.slice(equals + 1) } : { at: Number(inner) }
   })
-  return { steps, type, many: many === 1, ...(target ? { target } : {}), ...(exists ? { exists: true } : {}), ...(systems ? { systems } : {}) }
+  return { steps, type, many: many === 1, ...(target ? { target } : {}), ...(exists ? { exists: true } : {}), ...(systems ? { systems } : {}), ...(expression ? { expression } : {}) }
 }
 
 const source = new URL('../generated/search.json', import.meta.url)

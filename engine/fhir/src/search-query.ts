@@ -176,6 +176,8 @@ export function parseSearch(type: ResourceType, parameters: Iterable<readonly [s
     else if (handling === 'lenient' && fault.code === 'not-supported') ignored.push({ ...fault, severity: 'warning', diagnostics: `Ignored: ${fault.diagnostics}` })
     else issues.push(fault)
   }
+  // R4 Search, 3.1.1.5.3: no resources asked for is the same as how many there are.
+  if (draft.count === 0) draft.countOnly = true
   const clash = clashOf(draft)
   if (clash) issues.push(clash)
   return issues.length > 0 ? { query: undefined, issues, ignored, used } : { query: draft, issues: [], ignored, used }

@@ -1,4 +1,7 @@
 import { type Span, spanOfValue } from './dates.ts'
+import { type Compiled, compileExpression } from './fhirpath.ts'
+import { ExpressionFault } from './fhirpath-syntax.ts'
+import { type Item, itemOf, type Items, startSpending } from './fhirpath-values.ts'
 import { digitsOf } from './normalize.ts'
 import type { Resource } from './resource.ts'
 import { type ElementPath, type SearchParameterDefinition, valuesAt } from './search-parameters.ts'
@@ -154,6 +157,12 @@ function containedIn(container: unknown, id: string): string | undefined {
 export function valuesOf(resource: unknown, { paths, type }: Pick<SearchParameterDefinition, 'paths' | 'type'>): { value: unknown; path: ElementPath }[] {
   const found: { value: unknown; path: ElementPath }[] = []
   for (const path of paths) {
+    if (path.expression !== undefined) {
+      for (const item of evaluated(path.expression, resource)) {
+        if (type !== 'reference' || item.type !== 'Attachment') found.push({ value: item.value, path: { ...path, type: item.type } })
+      }
+      continue
+    }
     for (const value of valuesAt(resource, path)) {
       if (type === 'reference' && path.target !== undefined && referenceOf(value, resource)?.type !== path.target) continue
       if (type === 'reference' && path.type === 'Attachment') continue
@@ -161,6 +170,31 @@ export function valuesOf(resource: unknown, { paths, type }: Pick<SearchParamete
     }
   }
   return found
+}
+
+const compiled = new Map<string, Compiled>()
+
+// What an expression cannot be asked of a resource has no value there: an error in one is no reason to refuse the other.
+function evaluated(expression: string, resource: unknown): Items {
+  let run = compiled.get(expression)
+  if (!run) {
+    run = compileExpression(expression)
+    if (compiled.size < 500) compiled.set(expression, run)
+  }
+  const item = itemOf(resource as object)
+  try {
+    startSpending()
+    return run(item, { resource: item, root: item, resolve: (reference) => leadsTo(reference, resource) })
+  } catch (error) {
+    if (error instanceof ExpressionFault) return []
+    throw error
+  }
+}
+
+// Of what a reference leads to, its type is known from the text.
+function leadsTo(reference: string, resource: unknown): Item | undefined {
+  const { type, id } = referenceOf({ reference }, resource) ?? {}
+  return type === undefined ? undefined : itemOf({ resourceType: type, ...(id === undefined ? {} : { id }) })
 }
 
 /** For a parameter that asks whether something stands there. */

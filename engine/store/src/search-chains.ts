@@ -8,6 +8,7 @@ import { anyOf, type Clause, keysClause } from './search-clauses.ts'
 import type { Planned, SearchContext } from './search-context.ts'
 import type { Candidate } from './search-pages.ts'
 import { conditionsOf, tableOf } from './search-statement.ts'
+import { Refusal } from './refusal.ts'
 import type { Statement } from './database.ts'
 
 /** So many resources are named in a statement; beyond, the database joins, or candidates are looked at. */
@@ -39,14 +40,26 @@ export async function planChain(type: ResourceType, { parameter, targets }: Chai
     } else if (keys && !hasCanonicals(parameter) && !keys.some(mayHideId)) {
       clauses.push(keys.length === 0 ? 'nothing' : { anyTerm: keys.map((key) => `${parameter.code}=${target.type}/${key}`) })
     } else {
-      const found = planned.exact && !keys ? undefined : await context.find(target.type, { ...(keys ? { keys } : { filters: [target.filter] }), limit: MOST_NAMED + 1 })
-      if (found === undefined || found.length > MOST_NAMED) {
+      const found = planned.exact && !keys ? undefined : await findFew(target.type, keys ? { keys } : { filters: [target.filter] }, context)
+      if (found === undefined) {
         clauses.push('everything')
         exact = false
       } else clauses.push(namedClause(parameter, target.type, found))
     }
   }
   return { clause: anyOf(clauses), exact, ...(patient === undefined ? {} : { patient }), verify: verifyChain(parameter, inner, context) }
+}
+
+/** The resources at the other end, if they can be named and found without looking at everything. */
+async function findFew(type: ResourceType, wanted: { keys?: readonly string[]; filters?: readonly Filter[] }, context: SearchContext): Promise<Candidate[] | undefined> {
+  try {
+    const found = await context.find(type, { ...wanted, limit: MOST_NAMED + 1 })
+    return found.length > MOST_NAMED ? undefined : found
+  } catch (error) {
+    // From this end it may be narrower: other filters choose the candidates that are asked about.
+    if (error instanceof Refusal && error.code === 'SEARCH_TOO_WIDE') return undefined
+    throw error
+  }
 }
 
 function namedClause(parameter: SearchParameterDefinition, type: ResourceType, found: readonly Candidate[]): Clause {
@@ -137,8 +150,8 @@ export async function planReverse(type: ResourceType, { source, parameter, filte
     if (rows.length <= MOST_NAMED) return { ...keysClause(rows.map(({ key }) => key)), verify }
     return { clause: joined('id', source, column, planned, context), exact: true, verify }
   }
-  const found = await context.find(source, { filters: [filter], limit: MOST_NAMED + 1 })
-  if (found.length > MOST_NAMED) return { clause: 'everything', exact: false, verify }
+  const found = await findFew(source, { filters: [filter] }, context)
+  if (found === undefined) return { clause: 'everything', exact: false, verify }
   const references = found.flatMap(({ resource }) => referencesIn(resource, parameter))
   const keys = [...new Set(references.flatMap((one) => (one.type === type && one.id !== undefined ? [idKey(one.id)] : [])))]
   const urls = hasCanonicals(parameter) && context.parametersOf(type).has('url') ? references.flatMap(({ text }) => (text?.includes(':') ? [`url=${bare(text)}`] : [])) : []

@@ -33,7 +33,7 @@ export async function runSearch(query: SearchQuery, context: SearchContext): Pro
   let total: number | undefined
   if (query.countOnly || query.total === 'accurate') total = await countMatches({ type, plan }, context)
   const counted = total === undefined ? {} : { total }
-  if (query.countOnly || count === 0) return { rows: [], ...counted }
+  if (query.countOnly) return { rows: [], ...counted }
 
   if (sort.some(needsDecryption)) {
     const { found, cursorOf } = await readSorted({ type, plan, sort }, count + 1, query.cursor, context)
@@ -73,7 +73,7 @@ export async function runAcross(queries: readonly SearchQuery[], context: Search
   const { sortCasts } = new StatementBuilder({ type: first.type, clauses: [] }, sort, context.hash)
   const counts = first.countOnly || first.total === 'accurate' ? await eachOf(plans, (one) => countMatches(one, context)) : undefined
   const counted = counts ? { total: counts.reduce((sum, one) => sum + one, 0) } : {}
-  if (first.countOnly || count === 0) return { rows: [], ...counted }
+  if (first.countOnly) return { rows: [], ...counted }
 
   const cursor = first.cursor === undefined ? undefined : readTypedCursor(first.cursor, sortCasts)
   const pages = await eachOf(plans, async ({ type, plan }) => {

@@ -23,6 +23,8 @@ interface Gathering {
   parametersOf: ParameterLookup
   seen: Set<string>
   included: Found[]
+  /** Read by id: their audit entries are written. */
+  audited: Set<Found>
   /** Types that were not looked at for want of a permission. */
   unread: Set<string>
   /** Types of which some were left out. */
@@ -35,9 +37,9 @@ export async function gatherIncludes(
   caller: Caller,
   query: SearchQuery,
   matches: readonly Found[],
-): Promise<{ included: readonly Found[]; notes: Issue[] }> {
+): Promise<{ included: readonly Found[]; notes: Issue[]; audited: ReadonlySet<Found> }> {
   const { includes, revincludes } = query
-  if (includes.length === 0 && revincludes.length === 0) return { included: [], notes: [] }
+  if (includes.length === 0 && revincludes.length === 0) return { included: [], notes: [], audited: new Set() }
   for (const { target } of includes) if (target) requirePermission(caller.actor, target, 'read')
   for (const { source } of revincludes) if (source !== '*') requirePermission(caller.actor, source, 'read')
   const gathering: Gathering = {
@@ -46,6 +48,7 @@ export async function gatherIncludes(
     parametersOf: services.store.searchIndex.searched,
     seen: new Set(matches.map(keyOf)),
     included: [],
+    audited: new Set(),
     unread: new Set(),
     cut: new Set(),
   }
@@ -57,7 +60,7 @@ export async function gatherIncludes(
     await followBack(gathering, revincludes.filter(again), edge)
     edge = gathering.included.slice(before)
   }
-  return { included: gathering.included, notes: notesOf(gathering) }
+  return { included: gathering.included, notes: notesOf(gathering), audited: gathering.audited }
 }
 
 function keyOf({ type, row }: Pick<Found, 'type' | 'row'>): string {
@@ -123,7 +126,12 @@ async function addByIds(gathering: Gathering, type: ResourceType, ids: readonly 
   const now = services.now()
   for (let at = 0; at < wanted.length; at += PAGE) {
     const rows = await Promise.all(wanted.slice(at, at + PAGE).map((id) => store.reader.read({ ...caller, now }, scope, type, id)))
-    for (const row of rows) if (row && !row.deleted) add(gathering, { type, row, body: store.bodyOf(type, row) })
+    for (const row of rows) {
+      if (!row || row.deleted) continue
+      const found = { type, row, body: store.bodyOf(type, row) }
+      gathering.audited.add(found)
+      add(gathering, found)
+    }
   }
 }
 

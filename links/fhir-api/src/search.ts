@@ -94,8 +94,12 @@ async function searchContained(services: Services, caller: Caller, query: Search
   }
   const { store } = services
   const containers = resourceTypes.filter((type) => allows(caller.actor.permissions, `fhir:${type}:read`))
-  const queries = containers.map((type): SearchQuery => ({ ...query, type, filters: [{ kind: 'contained', type: query.type, filters: query.filters }] }))
-  return await store.searchAcross(store.scopeOf(caller.actor), query.contained === 'both' ? [query, ...queries] : queries, { codes: codeQuestions(services) })
+  const inside: Filter = { kind: 'contained', type: query.type, filters: query.filters }
+  const queries = containers.map((type): SearchQuery => {
+    const isBoth = query.contained === 'both' && type === query.type
+    return { ...query, type, filters: [isBoth ? { kind: 'any', filters: [{ kind: 'all', filters: query.filters }, inside] } : inside] }
+  })
+  return await store.searchAcross(store.scopeOf(caller.actor), queries, { codes: codeQuestions(services) })
 }
 
 /** A search over several types, or all, which may be those of a compartment. */
@@ -139,14 +143,14 @@ interface Answered extends SearchRequest {
 
 async function answer(services: Services, caller: Caller, request: Answered, { query, ignored, used }: Parsed, page: Page, noted = false): Promise<Buffer> {
   const { base } = request
-  const { included, notes } = await gatherIncludes(services, caller, query, page.rows)
+  const { included, notes, audited } = await gatherIncludes(services, caller, query, page.rows)
   const said = [...ignored, ...notes]
   const entries: Entry[] = [
     ...page.rows.flatMap((found) => matchEntries(base, found, query)),
     ...included.map(({ type, row, body }) => entryOf(base, type, subsetBytes(body, query), 'include', row)),
     ...(said.length > 0 ? [outcomeEntry(said)] : []),
   ]
-  await auditFound(services, caller, noted ? included : [...page.rows, ...included])
+  await auditFound(services, caller, [...(noted ? [] : page.rows), ...included.filter((found) => !audited.has(found))])
   const link = [{ relation: 'self', url: linkTo(base, request.path, used) }]
   if (page.next !== undefined) link.push({ relation: 'next', url: nextLink(services, request, used, page.next) })
   const total = page.total === undefined ? {} : { total: page.total }
@@ -160,7 +164,7 @@ function subsetBytes(body: Buffer, { summary, elements }: SearchQuery): Buffer {
 }
 
 function matchEntries(base: string, { type, row, body, contained }: Found, query: SearchQuery): Entry[] {
-  if (contained === undefined || query.containedType === 'container') return [entryOf(base, type, subsetBytes(body, query), 'match', row)]
+  if (!contained || contained.length === 0 || query.containedType === 'container') return [entryOf(base, type, subsetBytes(body, query), 'match', row)]
   // The resource that holds it is named first, then its own id (R4 Search, 3.1.1.5.6).
   const { id } = JSON.parse(body.toString()) as { id: string }
   const whole = readJson(body.toString()) as { contained?: { id?: string }[] }
