@@ -8,7 +8,7 @@ import type { Resource, SearchParameter } from '@carespine/fhir/resource'
 import { type SearchParameterDefinition, searchParametersOf } from '@carespine/fhir/search-parameters'
 import { valuesOf } from '@carespine/fhir/search-values'
 import { describe, expect, test } from 'vitest'
-import { publishedResources } from '../tools/fhir-source.ts'
+import { publishedResources } from './fhir-source.ts'
 
 const archive = fileURLToPath(new URL('../../shared/cases/fhir-r4-examples.tar.gz', import.meta.url))
 
