@@ -24,6 +24,18 @@ const people = {
   ar: { given: 'Faris Adel', family: 'Qabbani', givenArabic: 'فارس عادل', familyArabic: 'قباني', typed: '٢٩/٧/١٣٩١', phone: '+966500002222', find: 'فار قبا', shown: 'فارس عادل قباني', reason: 'إرهاق' },
 } as const
 
+test('an address that nothing is at is answered as such: to a person by a page, to a program in JSON', async () => {
+  const ask = async (path: string, accept: string): Promise<string> => {
+    const response = await fetch(hospital.url + path, { headers: { accept } })
+    return `${response.status} ${response.headers.get('content-type')?.split(';')[0]}`
+  }
+  for (const path of ['/', '/sign-in', '/hub', '/lab/orders/1']) expect(await ask(path, 'text/html,*/*'), path).toBe('200 text/html')
+  expect(await ask('/nope', 'text/html,*/*')).toBe('404 text/html')
+  expect(await ask('/nope/deeper', 'text/html,*/*')).toBe('404 text/html')
+  for (const path of ['/api/nope', '/api', '/fhir', '/fhir/nope', '/assets/nope.js', '/.well-known/nope']) expect(await ask(path, 'text/html,*/*'), path).toBe('404 application/json')
+  for (const path of ['/favicon.ico', '/nope']) expect(await ask(path, '*/*'), path).toBe('404 application/json')
+})
+
 describe.each(['en', 'ar'] as const)('a blood count from the desk to the live alert, in %s', (language) => {
   const words = language === 'ar' ? ar : en
   const person = people[language]

@@ -2,9 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import fastifyHelmet from '@fastify/helmet'
 import fastifyStatic from '@fastify/static'
+import { PORTALS } from '@carespine/identity/contract'
 import type { FastifyInstance } from 'fastify'
 
 const dist = fileURLToPath(new URL('../../web/dist/', import.meta.url))
+
+const isOfPrograms: ReadonlySet<string> = new Set(['api', 'fhir', 'oauth2', 'health', 'docs', 'metrics', 'socket.io', 'assets', '.well-known'])
 
 /** Serves the built portals: hashed files forever, every other address outside the APIs as the one page. */
 export async function serveWebApp(app: FastifyInstance): Promise<void> {
@@ -38,11 +41,11 @@ export async function serveWebApp(app: FastifyInstance): Promise<void> {
     })
     for (const path of ['/', '/sign-in', '/setup', '/:portal', '/:portal/*']) {
       web.get(path, async (request, reply) => {
-        const first = (request.params as { portal?: string }).portal
-        if (first !== undefined && ['api', 'fhir', 'oauth2', 'health', 'docs', 'metrics', 'socket.io', 'assets'].includes(first)) {
-          return reply.callNotFound()
-        }
-        return reply.header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(html)
+        const { portal } = request.params as { portal?: string }
+        const isKnown = portal === undefined || (PORTALS as readonly string[]).includes(portal)
+        // A person is told by the page, a program as everywhere else.
+        if (!isKnown && (isOfPrograms.has(portal) || !request.headers.accept?.includes('text/html'))) return reply.callNotFound()
+        return reply.code(isKnown ? 200 : 404).header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(html)
       })
     }
   })
