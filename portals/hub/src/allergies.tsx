@@ -53,7 +53,7 @@ export function Allergies({ banner }: { banner: PatientBanner }) {
                 <Table.Td>{allergy.reaction && words(allergy.reaction, allergy.reactionArabic)}</Table.Td>
                 <Table.Td>
                   {allergy.criticality === 'high' && (
-                    <Badge color="red.9" radius="sm">
+                    <Badge color="critical" radius="sm">
                       {t('allergy.dangerous')}
                     </Badge>
                   )}

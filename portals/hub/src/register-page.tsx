@@ -75,7 +75,7 @@ export function RegisterPage() {
           </SimpleGrid>
           <ErrorNote error={error ?? register.error} />
           {candidates.length > 0 && (
-            <Alert role="alert" color="orange" variant="light" title={t('register.maybe')}>
+            <Alert role="alert" color="abnormal" variant="light" title={t('register.maybe')}>
               <Stack gap="xs">
                 {candidates.map(({ patient, reasons }) => (
                   <Paper key={patient.id} p="sm">
@@ -88,7 +88,7 @@ export function RegisterPage() {
                     </Group>
                   </Paper>
                 ))}
-                <Button color="orange.9" onClick={() => save(candidates.map(({ patient }) => patient.id))} loading={register.isPending} style={{ alignSelf: 'flex-start' }}>
+                <Button color="abnormal" onClick={() => save(candidates.map(({ patient }) => patient.id))} loading={register.isPending} style={{ alignSelf: 'flex-start' }}>
                   {t('register.other')}
                 </Button>
               </Stack>

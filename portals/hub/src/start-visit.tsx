@@ -40,7 +40,7 @@ export function StartVisit({ patientId }: { patientId: string }) {
     <form onSubmit={submit}>
       <Stack>
         {open && (
-          <Alert color="orange" variant="light" title={t('visit.isHere')}>
+          <Alert color="abnormal" variant="light" title={t('visit.isHere')}>
             {[t(`visit.${open.class}`, { defaultValue: open.class }), formatDate(open.start, language, 'both'), open.practitioner && words(open.practitioner, open.practitionerArabic)].filter(Boolean).join(' · ')}
           </Alert>
         )}

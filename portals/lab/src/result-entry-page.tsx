@@ -82,7 +82,7 @@ export function ResultEntryPage() {
             <div>
               <Group gap="sm">
                 <Text fw={600}>{words(row.panelName, row.panelNameArabic)}</Text>
-                <Badge variant="outline" color="gray.7" radius="sm">
+                <Badge variant="outline" color="calm" radius="sm">
                   {t(`orderState.${row.state}`)}
                 </Badge>
               </Group>
@@ -134,7 +134,7 @@ export function ResultEntryPage() {
         )
       )}
       {critical.length > 0 && mayEnter && (
-        <Alert role="alert" color="red" variant="light" icon={<IconAlertOctagon aria-hidden />} title={t('lab.critical', { names: listText(critical.map((item) => words(item.name, item.nameArabic)), language) })}>
+        <Alert role="alert" color="critical" variant="light" icon={<IconAlertOctagon aria-hidden />} title={t('lab.critical', { names: listText(critical.map((item) => words(item.name, item.nameArabic)), language) })}>
           {t('lab.criticalHint')}
         </Alert>
       )}

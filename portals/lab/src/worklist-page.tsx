@@ -17,7 +17,7 @@ import { CallBackForm } from './call-back-form.tsx'
 import { Label } from './label.tsx'
 
 type QueueName = (typeof Queue.options)[number]
-const priorityColor = { stat: 'red.9', urgent: 'orange.9', routine: 'gray.7' } as const
+const priorityColor = { stat: 'critical', urgent: 'abnormal', routine: 'calm' } as const
 
 /** The work by queue, live; the first thing to do stands on top. */
 export function WorklistPage() {
@@ -34,7 +34,7 @@ export function WorklistPage() {
               key={name}
               value={name}
               rightSection={
-                <Badge size="sm" radius="sm" variant={name === 'call' && (counts?.call ?? 0) > 0 ? 'filled' : 'default'} color="red.9">
+                <Badge size="sm" radius="sm" variant={name === 'call' && (counts?.call ?? 0) > 0 ? 'filled' : 'default'} color="critical">
                   {counts?.[name] ?? '–'}
                 </Badge>
               }
@@ -83,7 +83,7 @@ function QueueList({ queue }: { queue: QueueName }) {
         )
       case 'call':
         return (
-          <Button size="compact-sm" color="red.9" onClick={() => setCalling(row.reportId)} aria-label={t('lab.callOne', { name })}>
+          <Button size="compact-sm" color="critical" onClick={() => setCalling(row.reportId)} aria-label={t('lab.callOne', { name })}>
             {t('lab.call')}
           </Button>
         )

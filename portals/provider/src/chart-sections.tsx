@@ -78,14 +78,14 @@ export function ReportBadge({ report }: { report: Pick<ReportSummary, 'critical'
   const { t } = useTranslation()
   if (report.critical > 0) {
     return (
-      <Badge color="red.9" radius="sm" size="sm">
+      <Badge color="critical" radius="sm" size="sm">
         {t('chart.critical')}
       </Badge>
     )
   }
   if (report.abnormal === 0) return null
   return (
-    <Badge color="orange.9" variant="outline" radius="sm" size="sm">
+    <Badge color="abnormal" variant="outline" radius="sm" size="sm">
       {t('chart.abnormal', { count: report.abnormal })}
     </Badge>
   )

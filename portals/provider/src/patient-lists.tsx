@@ -59,7 +59,7 @@ export function ResultsPage() {
       title: t('result.status'),
       width: 'minmax(110px, 1fr)',
       cell: ({ status }) => (
-        <Badge variant="outline" color="gray.7" radius="sm">
+        <Badge variant="outline" color="calm" radius="sm">
           {t(`reportStatus.${status}`, { defaultValue: status })}
         </Badge>
       ),

@@ -43,7 +43,7 @@ export function ResultPage() {
             <Title order={2} size="h4">
               {words(report.panelName, report.panelNameArabic)}
             </Title>
-            <Badge variant="outline" color="gray.7" radius="sm">
+            <Badge variant="outline" color="calm" radius="sm">
               {t(`reportStatus.${report.status}`, { defaultValue: report.status })}
             </Badge>
           </Group>

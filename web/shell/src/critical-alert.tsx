@@ -24,7 +24,7 @@ export function CriticalAlert() {
   return (
     <>
       {later.length > 0 && (
-        <Group role="alert" bg="red.9" c="white" px="md" py={8} mb="md" gap="sm" wrap="nowrap" style={{ borderRadius: 8 }}>
+        <Group role="alert" bg="critical" c="white" px="md" py={8} mb="md" gap="sm" wrap="nowrap" style={{ borderRadius: 8 }}>
           <IconAlertOctagon size={20} aria-hidden style={{ flexShrink: 0 }} />
           <Text fw={700}>{t('critical.waiting', { count: later.length })}</Text>
           <Button size="compact-sm" variant="white" color="dark" onClick={() => setAside(new Set())} style={{ flexShrink: 0 }}>
@@ -53,7 +53,7 @@ function Alert({ alert, onAside }: { alert: Notification; onAside(): void }) {
     <Modal.Root opened onClose={onAside} closeOnClickOutside={false} closeOnEscape={false} size="lg" radius="md" centered>
       <Modal.Overlay backgroundOpacity={0.6} blur={2} />
       <Modal.Content>
-        <Modal.Header bg="red.9" c="white">
+        <Modal.Header bg="critical" c="white">
           <Group gap="sm" wrap="nowrap">
             <IconAlertOctagon aria-hidden />
             <Modal.Title fw={700} fz="lg">
@@ -74,12 +74,12 @@ function Alert({ alert, onAside }: { alert: Notification; onAside(): void }) {
               </Stack>
             )}
             <Group align="center" gap="sm">
-              <Text fz={34} fw={700} c="red.9" lh={1}>
+              <Text fz={34} fw={700} c="critical" lh={1}>
                 <bdi dir="ltr">
                   {value} {unitText(unit)}
                 </bdi>
               </Text>
-              <Badge color="red.9" variant="outline" size="lg" radius="sm">
+              <Badge color="critical" variant="outline" size="lg" radius="sm">
                 <bdi>{message}</bdi>
               </Badge>
             </Group>
@@ -107,7 +107,7 @@ function Alert({ alert, onAside }: { alert: Notification; onAside(): void }) {
                 <span />
               )}
               {allowed('notifications.acknowledge') && (
-                <Button color="red.9" data-autofocus loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ id: alert.id, ...(note.trim() ? { note: note.trim() } : {}) })}>
+                <Button color="critical" data-autofocus loading={acknowledge.isPending} onClick={() => acknowledge.mutate({ id: alert.id, ...(note.trim() ? { note: note.trim() } : {}) })}>
                   {t('critical.acknowledge')}
                 </Button>
               )}

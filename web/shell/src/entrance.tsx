@@ -30,7 +30,7 @@ export function Entrance({ title, lead, children }: { title: string; lead: strin
     <Box component="main" mih="100dvh" p="md" style={{ display: 'grid', placeItems: 'center' }}>
       <Stack w="100%" maw={400} gap="lg">
         <Group justify="space-between">
-          <Group gap={8} c="teal.8" fw={700} fz="xl">
+          <Group gap={8} c="teal" fw={700} fz="xl">
             <IconHeartRateMonitor size={26} aria-hidden />
             <Text span inherit c="var(--mantine-color-text)">
               Carespine

@@ -85,7 +85,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
               </UnstyledButton>
             )}
             <Tooltip label={t(`live.${connection}`)}>
-              <Box role="status" aria-label={t(`live.${connection}`)} c={connection === 'live' ? 'teal.7' : 'orange.8'} style={{ display: 'grid' }}>
+              <Box role="status" aria-label={t(`live.${connection}`)} c={connection === 'live' ? 'teal' : 'abnormal'} style={{ display: 'grid' }}>
                 <IconCircleFilled size={10} aria-hidden />
               </Box>
             </Tooltip>
@@ -136,7 +136,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
       )}
       <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
         {isCutOff && (
-          <Alert role="status" color="orange" variant="light" mb="md" icon={<IconPlugConnectedX aria-hidden />} title={t('live.lost')}>
+          <Alert role="status" color="abnormal" variant="light" mb="md" icon={<IconPlugConnectedX aria-hidden />} title={t('live.lost')}>
             {t('live.lostHint')}
           </Alert>
         )}

@@ -50,7 +50,7 @@ export function AlertBell() {
   const count = (data?.unread ?? 0) + (data?.unacknowledged ?? 0)
   return (
     <>
-      <Indicator disabled={count === 0} label={count > 99 ? '99+' : count} size={17} color="red.9">
+      <Indicator disabled={count === 0} label={count > 99 ? '99+' : count} size={17} color="critical">
         <ActionIcon variant="default" size="lg" onClick={open} aria-label={t('notifications.bell', { count })}>
           <IconBell size={18} aria-hidden />
         </ActionIcon>
@@ -133,10 +133,10 @@ function Row({ notification, onOpen, onRead }: { notification: Notification; onO
   const { details, requiresAcknowledgment, acknowledgedAt, acknowledgedBy, readAt, patientName, patientNameArabic, mrn } = notification
   const isWaiting = requiresAcknowledgment && acknowledgedAt === undefined
   return (
-    <Paper p="sm" style={isWaiting ? { borderColor: 'var(--mantine-color-red-9)' } : undefined}>
+    <Paper p="sm" style={isWaiting ? { borderColor: 'var(--mantine-color-critical-outline)' } : undefined}>
       <Group justify="space-between" wrap="nowrap" align="flex-start" gap="xs">
         <Stack gap={2} style={{ minWidth: 0 }}>
-          <Group gap={6} wrap="nowrap" c={isWaiting ? 'red.9' : undefined}>
+          <Group gap={6} wrap="nowrap" c={isWaiting ? 'critical' : undefined}>
             {notification.priority === 'urgent' && <IconAlertOctagon size={16} aria-hidden style={{ flexShrink: 0 }} />}
             <Text fw={readAt === undefined || isWaiting ? 700 : 500}>{title}</Text>
           </Group>

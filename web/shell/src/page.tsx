@@ -62,7 +62,7 @@ export function ErrorNote({ error, onRetry }: { error: unknown; onRetry?: () => 
   const fields = (api?.details.fields as (string | { field: string })[] | undefined) ?? []
   const reference = api && api.status >= 500 ? api.correlationId : undefined
   return (
-    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle aria-hidden />}>
+    <Alert role="alert" color="critical" variant="light" icon={<IconAlertTriangle aria-hidden />}>
       <Text size="sm" fw={600}>
         {text}
       </Text>

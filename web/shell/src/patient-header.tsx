@@ -36,7 +36,7 @@ export function PatientHeader({ patient, allergies, noKnownAllergies }: { patien
                 <bdi>{words(patient.nameArabic, patient.name)}</bdi>
               </Text>
             )}
-            {patient.deceased && <Badge color="dark">{t('banner.deceased')}</Badge>}
+            {patient.deceased && <Badge color="calm">{t('banner.deceased')}</Badge>}
           </Group>
           <Group gap="md" fz="sm" style={{ rowGap: 2 }}>
             <span>
@@ -53,12 +53,12 @@ export function PatientHeader({ patient, allergies, noKnownAllergies }: { patien
         </Stack>
         <Group gap={6} role="list" aria-label={t('banner.allergies')}>
           {allergies.map((allergy) => (
-            <Badge key={allergy.id} role="listitem" color="red.9" variant={allergy.criticality === 'high' ? 'filled' : 'outline'} leftSection={<IconAlertOctagon size={13} aria-hidden />} radius="sm" size="lg">
+            <Badge key={allergy.id} role="listitem" color="critical" variant={allergy.criticality === 'high' ? 'filled' : 'outline'} leftSection={<IconAlertOctagon size={13} aria-hidden />} radius="sm" size="lg">
               {[words(allergy.substance, allergy.substanceArabic), allergy.reaction && words(allergy.reaction, allergy.reactionArabic)].filter(Boolean).join(' · ')}
             </Badge>
           ))}
           {allergies.length === 0 && (
-            <Badge role="listitem" color={noKnownAllergies ? 'teal.8' : 'orange.9'} variant="outline" radius="sm" size="lg">
+            <Badge role="listitem" color={noKnownAllergies ? 'teal' : 'abnormal'} variant="outline" radius="sm" size="lg">
               {noKnownAllergies ? t('banner.noKnown') : t('banner.notAsked')}
             </Badge>
           )}

@@ -42,7 +42,7 @@ export function SignInPage() {
   return (
     <Entrance title={t('signIn.title')} lead={t('signIn.lead')}>
       {hasExpired() && (
-        <Alert role="status" color="orange" variant="light">
+        <Alert role="status" color="abnormal" variant="light">
           {t('signIn.expired')}
         </Alert>
       )}

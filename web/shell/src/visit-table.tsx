@@ -49,7 +49,7 @@ export function VisitList({ portal, patientId, whose = 'all', empty, claim }: Vi
       title: t('visit.class'),
       width: 'minmax(90px, 0.8fr)',
       cell: ({ class: kind }) => (
-        <Badge variant="outline" color={kind === 'EMER' ? 'red.9' : 'gray.7'} radius="sm">
+        <Badge variant="outline" color={kind === 'EMER' ? 'critical' : 'calm'} radius="sm">
           {t(`visit.${kind}`, { defaultValue: kind })}
         </Badge>
       ),

@@ -2,12 +2,12 @@ import { Badge, VisuallyHidden } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
 const looks: Readonly<Record<string, { color: string; sign: string }>> = {
-  LL: { color: 'red.9', sign: '⇊' },
-  HH: { color: 'red.9', sign: '⇈' },
-  L: { color: 'orange.9', sign: '↓' },
-  H: { color: 'orange.9', sign: '↑' },
-  A: { color: 'orange.9', sign: '!' },
-  AA: { color: 'red.9', sign: '!!' },
+  LL: { color: 'critical', sign: '⇊' },
+  HH: { color: 'critical', sign: '⇈' },
+  L: { color: 'abnormal', sign: '↓' },
+  H: { color: 'abnormal', sign: '↑' },
+  A: { color: 'abnormal', sign: '!' },
+  AA: { color: 'critical', sign: '!!' },
 }
 
 /** A result flag: a letter and an arrow, never colour alone. Nothing is shown for normal. */

@@ -20,7 +20,7 @@ function RangeBar({ value, range, critical }: RangeProps) {
   const inside = value >= low && value <= high
   return (
     <svg width={WIDTH} height="16" viewBox={`0 0 ${WIDTH} 16`} aria-hidden="true" style={{ direction: 'ltr', display: 'block', flexShrink: 0 }}>
-      <rect x="0" y="6" width={WIDTH} height="4" rx="2" fill="var(--mantine-color-gray-3)" />
+      <rect x="0" y="6" width={WIDTH} height="4" rx="2" fill="var(--mantine-color-default-border)" />
       <rect x={at(low)} y="5" width={Math.max(2, at(high) - at(low))} height="6" rx="2" fill="var(--mantine-color-teal-3)" />
       {[critical?.low, critical?.high].map((limit) =>
         limit === undefined ? null : <rect key={limit} x={at(limit) - 0.75} y="2" width="1.5" height="12" fill="var(--mantine-color-red-7)" />,
