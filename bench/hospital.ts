@@ -16,7 +16,7 @@ import { sampleObservation, samplePatient } from './sample-record.ts'
 
 export const BRANCH = '10000000-0000-4000-8000-000000000001'
 /** As `npm start` starts it. */
-const AS_STARTED = '--max-semi-space-size=16'
+const AS_STARTED = '--max-semi-space-size=16 --heap-growing-percent=100'
 const PASSWORD = randomBytes(18).toString('base64url')
 const COPY = 'bench_bare'
 

@@ -137,6 +137,28 @@ describe('everything of a patient', () => {
     expect(kinds(await desk.search(`/Patient/${patient}/$everything?_count=50`))).toEqual(['Encounter', 'Patient'])
   })
 
+  test('shows each change at the next look, also of what leaves the record', async () => {
+    const [ana, ben] = await Promise.all([0, 1].map(() => fhir.create({ resourceType: 'Patient', active: true } as Patient)))
+    const everythingOf = async ({ id } = ana as { id: string }): Promise<string[]> => kinds(await fhir.search(`/Patient/${id}/$everything`))
+    expect([await everythingOf(), await everythingOf(ben)]).toEqual([['Patient'], ['Patient']])
+    const made = await fhir.create(observation(`Patient/${ana?.id}`, '8867-4', '2024-04-01'))
+    expect(await everythingOf()).toEqual(['Observation', 'Patient'])
+    const before = await audited(ana?.id ?? '', 'fhir.everything')
+    expect([await everythingOf(), await everythingOf()]).toEqual([['Observation', 'Patient'], ['Observation', 'Patient']])
+    expect(await audited(ana?.id ?? '', 'fhir.everything')).toBe(before + 2)
+    await fhir.send('PUT', `/Observation/${made.id}`, { ...made, status: 'amended' })
+    expect((await fhir.search(`/Patient/${ana?.id}/$everything`)).entry?.map(({ resource }) => (resource as Observation).status)).toEqual([undefined, 'amended'])
+    await fhir.send('PUT', `/Observation/${made.id}`, { ...made, subject: { reference: `Patient/${ben?.id}` } })
+    expect([await everythingOf(), await everythingOf(ben)]).toEqual([['Patient'], ['Observation', 'Patient']])
+    const request = { method: 'PUT', url: `Observation/${made.id}` }
+    const back = await fhir.send('POST', '/', { resourceType: 'Bundle', type: 'transaction', entry: [{ resource: made, request }] })
+    expect([back.status, await everythingOf(), await everythingOf(ben)]).toEqual([200, ['Observation', 'Patient'], ['Patient']])
+    await fhir.send('DELETE', `/Observation/${made.id}`)
+    expect(await everythingOf()).toEqual(['Patient'])
+    await fhir.send('DELETE', `/Patient/${ana?.id}`)
+    expect((await fhir.send('GET', `/Patient/${ana?.id}/$everything`)).status).toBe(410)
+  })
+
   test('of nobody is refused, and so is what it does not know', async () => {
     expect((await fhir.send('GET', '/Patient/nobody/$everything')).status).toBe(404)
     expect((await fhir.send('GET', '/Patient/nobody/$everything?_count=5')).status).toBe(404)

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { NONCE } from './keys.ts'
 
-const MOST_BYTES = 24 * 1024 * 1024
+const MOST_BYTES = 16 * 1024 * 1024
 const LARGEST = 64 * 1024
 /** What an entry takes beside its bytes: key, list nodes, the Buffer itself. */
 const OVERHEAD = 300

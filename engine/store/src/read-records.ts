@@ -1,5 +1,4 @@
 import { idKey } from '@carespine/fhir/index-entries'
-import { isResourceType } from '@carespine/fhir/definitions'
 import type { ResourceType } from '@carespine/fhir/resource'
 import { AUDIT_PARAMETERS, type AuditEntry, auditInsert, auditValues } from './audit.ts'
 import { Batch } from './batch.ts'
@@ -118,43 +117,12 @@ export class RecordReader {
     return found
   }
 
-  /** Every current resource of a patient's compartment that the scope shows, the Patient first. */
-  async readCompartment(scope: Scope, patient: string): Promise<{ type: ResourceType; row: StoredRow }[]> {
-    const key = idKey(patient)
-    const clocks = await this.#store.database.query<{ types: string[] }>(
-      scope,
-      { name: 'compartment', text: 'select types from store.patient_clock where patient = $1', values: [key] },
-      { retry: 'reads' },
-    )
-    const types = [...new Set(clocks.flatMap((clock) => clock.types))].filter(isResourceType).sort()
-    if (types.length === 0) return []
-    const text = types
-      .map((type) => `select '${type}' as type, ${row} from fhir.${type.toLowerCase()} t where t.patient = $1 and not t.deleted${meant(scope, type, 2)}`)
-      .join(' union all ')
-    const rows = await this.#store.database.query<StoredRow & { type: ResourceType }>(
-      scope,
-      { text, values: [key, ...(text.includes('$2') && scope.prefers !== undefined ? [scope.prefers] : [])], ...statementName(text) },
-      { retry: 'reads' },
-    )
-    const found = rows.map(({ type, ...rest }) => ({ type, row: rest }))
-    return [...found.filter(({ type }) => type === 'Patient'), ...found.filter(({ type }) => type !== 'Patient')]
-  }
-
   #query(scope: Scope, statement: Statement): Promise<StoredRow[]> {
     return this.#store.database.query<StoredRow>(scope, statement, { retry: 'reads' })
   }
 }
 
 const historyRow = 't.id, t.version, t.updated, t.branch, t.patient, null::text as owner, t.deleted, t.body'
-
-// Patients of one hospital share few sets of types; each set is prepared once.
-const compartments = new Map<string, string>()
-function statementName(text: string): { name?: string } {
-  const known = compartments.get(text) ?? `compartment-${compartments.size}`
-  if (compartments.size >= 200 && !compartments.has(text)) return {}
-  compartments.set(text, known)
-  return { name: known }
-}
 
 function batchKeyOf(scope: Scope, type: ResourceType): string {
   return `${type};${scope.branches};${scope.patient};${scope.prefers ?? ''}`

@@ -12,6 +12,7 @@ import { Database, type Scope, type Session, type Statement } from './database.t
 import { Keyring, type KeyShelf } from './keys.ts'
 import { LookUps, lookUpWithin } from './look-up.ts'
 import { OpenedBodies } from './opened-bodies.ts'
+import { PatientRecords } from './patient-records.ts'
 import { RecordReader, type StoredRow } from './read-records.ts'
 import { isOutage, Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runAcross, runSearch, searchContext } from './search.ts'
@@ -82,6 +83,7 @@ export class Store {
   readonly validator: Validator
   readonly trail: AuditTrail
   readonly reader: RecordReader
+  readonly patientRecords: PatientRecords
   readonly lookUps: LookUps
   /** What resources are searched by here, and how far they are indexed. */
   readonly searchIndex: SearchIndex
@@ -104,6 +106,7 @@ export class Store {
     this.validator = new Validator(options.validation, new Knowledge({ findProfile: (url) => findStoredProfile(this, url), judgeCode: async () => 'unknown' }))
     this.trail = new AuditTrail(database, (actor) => this.scopeOf(actor))
     this.reader = new RecordReader(this)
+    this.patientRecords = new PatientRecords(this)
     this.lookUps = new LookUps(database)
     this.searchIndex = new SearchIndex(database)
   }
@@ -143,7 +146,7 @@ export class Store {
   }
 
   /** Opens a row's body. The bytes are the resource as JSON. */
-  bodyOf(type: ResourceType, row: StoredRow): Buffer {
+  bodyOf(type: ResourceType, row: Pick<StoredRow, 'id' | 'version' | 'branch' | 'body'>): Buffer {
     const bound = `${type}/${row.id}/${row.version}`
     return this.#opened.open(row.branch, row.body, bound, () => this.keyring.open(row.branch, row.body, bound))
   }

@@ -135,6 +135,11 @@ export class UnitOfWork implements Transaction {
     return found
   }
 
+  /** What is known of the version before, shown or not. */
+  #seen(key: string): Known | undefined {
+    return this.#known.get(key) ?? this.#peeked.get(key)
+  }
+
   // What was decided on must still be so at commit: the statement that commits checks the version of each.
   #holdUnchanged(type: ResourceType, row: StoredRow): void {
     const versions = this.plan.unchanged.get(type) ?? new Map<string, number>()
@@ -229,7 +234,7 @@ export class UnitOfWork implements Transaction {
     const type = resource.resourceType
     const id = resource.id ?? randomUUID()
     const key = `${type}/${idKey(id)}`
-    const known = this.#known.get(key) ?? this.#peeked.get(key)
+    const known = this.#seen(key)
     const before = this.#pending.get(key)
     const given = Number(resource.meta?.versionId ?? 0)
     const replaces = before ? before.replaces : known?.row.deleted ? known.row.version : given
@@ -251,7 +256,7 @@ export class UnitOfWork implements Transaction {
 
   remove(resource: Stored<Resource>): void {
     const key = `${resource.resourceType}/${idKey(resource.id)}`
-    const known = this.#known.get(key) ?? this.#peeked.get(key)
+    const known = this.#seen(key)
     const owner = this.#checkGoverned(resource, known)
     const replaces = Number(resource.meta.versionId)
     const tombstone = {
@@ -372,6 +377,9 @@ export class UnitOfWork implements Transaction {
       await checkBeforeCommit(validator, pending, async (type, id) => (await this.versionOf(type, id))?.deleted === false)
     }
     for (const one of pending) if (this.#store.followed.has(one.resource.resourceType)) this.#tellOfChange(one)
+    // Whose record a version leaves is known of its predecessor alone.
+    const unread = pending.filter(({ replaces, resource: { resourceType: type, id } }) => replaces > 0 && !this.#seen(`${type}/${idKey(id)}`))
+    await Promise.all(unread.map(({ resource }) => this.versionOf(resource.resourceType, resource.id)))
     const branches = new Set(pending.map(({ branch }) => branch))
     for (const { envelope } of this.#envelopes) branches.add(envelope.branch)
     for (const branch of branches) await this.#store.keyring.ensure(branch)
@@ -403,7 +411,7 @@ export class UnitOfWork implements Transaction {
   // In order for each patient, and for each resource that is about none.
   #tellOfChange({ resource, branch, deleted, replaces }: Pending): void {
     const { resourceType: type, id, meta } = resource
-    const before = this.#known.get(`${type}/${idKey(id)}`) ?? this.#peeked.get(`${type}/${idKey(id)}`)
+    const before = this.#seen(`${type}/${idKey(id)}`)
     const isNew = replaces === 0 || before?.row.deleted === true
     const data: ResourceChange = { type, id, version: Number(meta.versionId), interaction: deleted ? 'delete' : isNew ? 'create' : 'update' }
     const about = { lane: (deleted ? before?.row.patient : patientReferenceOf(resource)) ?? id, resource, branch }
@@ -415,7 +423,8 @@ export class UnitOfWork implements Transaction {
     const type = resource.resourceType
     const key = idKey(resource.id)
     const version = replaces + 1
-    const about = deleted ? this.#known.get(`${type}/${key}`)?.row.patient : patientReferenceOf(resource)
+    const before = this.#seen(`${type}/${key}`)?.row.patient
+    const about = deleted ? before : patientReferenceOf(resource)
     const patient = about ? idKey(about) : null
     const encounter = deleted ? undefined : encounterReferenceOf(resource)
     const { facts, columns } = deleted ? { facts: [], columns: {} } : indexEntries(resource, this.#store.searchIndex.written)
@@ -450,6 +459,8 @@ export class UnitOfWork implements Transaction {
       }),
     )
     if (patient !== null) moveClock(plan, `${patient}/${branch}`, updated, [type])
+    // The record that it leaves changes too.
+    if (before && before !== patient) moveClock(plan, `${before}/${branch}`, updated, [])
   }
 
   /** True when a transaction is open in the database. */

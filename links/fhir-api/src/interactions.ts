@@ -49,7 +49,7 @@ export async function readVersion(services: Services, caller: Caller, type: Reso
 }
 
 /** Stores the entry of a read before its answer leaves. */
-export async function auditRead(services: Services, caller: Caller, type: ResourceType, rows: readonly StoredRow[], id?: string): Promise<void> {
+export async function auditRead(services: Services, caller: Caller, type: ResourceType, rows: readonly Pick<StoredRow, 'patient'>[], id?: string): Promise<void> {
   const patients = [...new Set(rows.flatMap((row) => row.patient ?? []))]
   if (patients.length === 0) return
   await services.store.trail.store([

@@ -4,14 +4,14 @@ import { idKey } from '@carespine/fhir/index-entries'
 import type { ResourceType } from '@carespine/fhir/resource'
 import { allows } from '@carespine/kit/permission'
 import { refuse } from '@carespine/kit/module'
+import type { Scope } from '@carespine/store/database'
 import { type CompartmentAsked, type CompartmentPlace, readCompartmentPage } from '@carespine/store/compartment-page'
-import type { StoredRow } from '@carespine/store/read-records'
+import type { OpenedRow } from '@carespine/store/patient-records'
+import type { Store } from '@carespine/store/store'
 import { bundleBytes, entryOf } from '../bundle-bytes.ts'
 import { auditRead, requirePermission } from '../interactions.ts'
 import type { OperationInput } from '../operation-input.ts'
 import type { Asked, Operation } from '../operations.ts'
-
-type Found = { type: ResourceType; row: StoredRow }
 
 const MOST_ON_PAGE = 1000
 
@@ -65,27 +65,32 @@ function readPlace(cursor: string | undefined): CompartmentPlace | undefined {
   return refuse('SEARCH_CURSOR_INVALID')
 }
 
-const writePlace = ({ type, row }: Found): string => Buffer.from(JSON.stringify([type, row.id, row.branch])).toString('base64url')
+const writePlace = ({ type, row }: OpenedRow): string => Buffer.from(JSON.stringify([type, row.id, row.branch])).toString('base64url')
 
 /** What resources belong to or were done with, as far as the caller may read it. */
-async function supporting({ services, caller, input }: Asked, bodies: readonly Buffer[], types: ReadonlySet<string>, known: ReadonlySet<string>): Promise<Found[]> {
+async function supporting({ services, caller, input }: Asked, matches: readonly OpenedRow[], types: ReadonlySet<string>): Promise<OpenedRow[]> {
   const { store } = services
   const asked = typesOf(input)
   const wanted = new Map<string, { type: ResourceType; id: string }>()
-  for (const body of bodies) {
+  for (const { body } of matches) {
     for (const reference of referencesIn(body)) {
+      if (wanted.has(reference)) continue
       const [type = '', id = ''] = reference.split('/')
-      if (types.has(type) && !wanted.has(reference) && !known.has(`${type}/${idKey(id)}`)) wanted.set(reference, { type: type as ResourceType, id })
+      if (types.has(type)) wanted.set(reference, { type: type as ResourceType, id })
     }
   }
-  const readable = [...wanted.values()].filter(({ type }) => (asked?.has(type) ?? true) && allows(caller.actor.permissions, `fhir:${type}:read`))
+  if (wanted.size === 0) return []
+  const known = new Set(matches.map(({ type, row }) => `${type}/${row.id}`))
+  const readable = [...wanted.values()].filter(({ type, id }) => !known.has(`${type}/${idKey(id)}`) && (asked?.has(type) ?? true) && allows(caller.actor.permissions, `fhir:${type}:read`))
   const scope = store.scopeOf(caller.actor)
   const rows = await Promise.all(readable.map(async ({ type, id }) => ({ type, row: await store.reader.peek(scope, type, id) })))
-  return rows.filter((one): one is Found => one.row !== undefined && !one.row.deleted)
+  return rows.flatMap(({ type, row }) => (row && !row.deleted ? [{ type, row, body: store.bodyOf(type, row) }] : []))
 }
 
 interface Record {
-  matches: readonly Found[]
+  matches: readonly OpenedRow[]
+  /** The audit entry of reading them is committed. */
+  noted?: boolean
   /** Types of what is sent along. */
   along: ReadonlySet<string>
   /** Of the patient or the encounter, for the audit entry. */
@@ -94,14 +99,13 @@ interface Record {
   next: string | undefined
 }
 
-async function answer(asked: Asked, { matches, along, id, path, next }: Record): Promise<Buffer> {
+async function answer(asked: Asked, { matches, noted, along, id, path, next }: Record): Promise<Buffer> {
   const { services, caller, base, input } = asked
-  const bodies = matches.map(({ type, row }) => services.store.bodyOf(type, row))
-  const included = await supporting(asked, bodies, along, new Set(matches.map(({ type, row }) => `${type}/${row.id}`)))
-  await auditRead(services, caller, asked.type ?? 'Patient', [...matches, ...included].map(({ row }) => row), id)
+  const included = await supporting(asked, matches, along)
+  await auditRead(services, caller, asked.type ?? 'Patient', [...(noted ? [] : matches), ...included].map(({ row }) => row), id)
   const entries = [
-    ...matches.map(({ type, row }, at) => entryOf(base, type, bodies[at] as Buffer, 'match', row)),
-    ...included.map(({ type, row }) => entryOf(base, type, services.store.bodyOf(type, row), 'include', row)),
+    ...matches.map(({ type, row, body }) => entryOf(base, type, body, 'match', row)),
+    ...included.map(({ type, row, body }) => entryOf(base, type, body, 'include', row)),
   ]
   const query = (cursor?: string): string => {
     const given = ['start', 'end', '_since', '_type', '_count'].flatMap((name) => input.all<string | number>(name).map((value): [string, string] => [name, String(value)]))
@@ -154,14 +158,16 @@ export const patientEverything: Operation = {
     const count = countOf(input)
     const isPlain = !['start', 'end', '_since', '_type', '_count', '_cursor'].some((name) => input.has(name))
     if (isPlain) {
-      const found = await store.reader.readCompartment(scope, id)
+      const { found, noted } = await store.patientRecords.read({ ...caller, now: services.now() }, scope, id)
       if (found[0]?.type !== 'Patient') return await absent(asked, id)
-      const matches = found.filter(({ type }) => allows(caller.actor.permissions, `fhir:${type}:read`))
-      return await answer(asked, { matches, along: ofPatient, id, path, next: undefined })
+      const mayRead = new Map<ResourceType, boolean>()
+      for (const { type } of found) if (!mayRead.has(type)) mayRead.set(type, allows(caller.actor.permissions, `fhir:${type}:read`))
+      const matches = found.filter(({ type }) => mayRead.get(type))
+      return await answer(asked, { matches, noted, along: ofPatient, id, path, next: undefined })
     }
     const patient = await store.reader.peek(scope, 'Patient', id)
     if (!patient || patient.deleted) return await absent(asked, id)
-    const found = await readCompartmentPage(store, scope, { patient: id, ...wantedBy(asked), ...(count === undefined ? {} : { limit: count + 1 }) })
+    const found = await readPage(store, scope, { patient: id, ...wantedBy(asked), ...(count === undefined ? {} : { limit: count + 1 }) })
     return await answer(asked, { ...pageOf(found, count), along: ofPatient, id, path })
   },
 }
@@ -173,10 +179,14 @@ async function absent({ services, caller }: Asked, id: string): Promise<never> {
   return refuse(row?.deleted ? 'RECORD_DELETED' : 'RECORD_NOT_FOUND', { resourceType: 'Patient' })
 }
 
-function pageOf(found: readonly Found[], count: number | undefined): { matches: readonly Found[]; next: string | undefined } {
+async function readPage(store: Store, scope: Scope, page: CompartmentAsked): Promise<OpenedRow[]> {
+  return (await readCompartmentPage(store, scope, page)).map(({ type, row }) => ({ type, row, body: store.bodyOf(type, row) }))
+}
+
+function pageOf(found: readonly OpenedRow[], count: number | undefined): { matches: readonly OpenedRow[]; next: string | undefined } {
   if (count === undefined || found.length <= count) return { matches: found, next: undefined }
   const matches = found.slice(0, count)
-  return { matches, next: writePlace(matches[count - 1] as Found) }
+  return { matches, next: writePlace(matches[count - 1] as OpenedRow) }
 }
 
 /** Everything of one encounter (http://hl7.org/fhir/R4/encounter-operation-everything.html). */
@@ -197,10 +207,10 @@ export const encounterEverything: Operation = {
     const count = countOf(input)
     // The encounter itself heads the first page, beside what the page counts.
     const isFirst = wanted.after === undefined && (types?.has('Encounter') ?? true) && !(wanted.since && row.updated < wanted.since)
-    const found = row.patient === null ? [] : await readCompartmentPage(store, scope, { patient: row.patient, encounter: id, ...wanted, ...(count === undefined ? {} : { limit: count + 1 }) })
+    const found = row.patient === null ? [] : await readPage(store, scope, { patient: row.patient, encounter: id, ...wanted, ...(count === undefined ? {} : { limit: count + 1 }) })
     const { matches, next } = pageOf(found, count)
     return await answer(asked, {
-      matches: isFirst ? [{ type: 'Encounter', row }, ...matches] : matches,
+      matches: isFirst ? [{ type: 'Encounter', row, body: store.bodyOf('Encounter', row) }, ...matches] : matches,
       along: ofEncounter,
       id,
       path: `Encounter/${id}/$everything`,
