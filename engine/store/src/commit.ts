@@ -138,6 +138,9 @@ export function commitStatement(plan: Plan): Statement {
   return known.uses > PREPARED_AFTER ? { ...known, values } : { text: known.text, values }
 }
 
+/** What a unit of work is refused with that began before the last whole reading and did not store in time for it. */
+export const MARKED = 'RECORD_READ_MEANWHILE'
+
 const sorted = <T>(map: ReadonlyMap<ResourceType, T>): [ResourceType, T][] =>
   [...map].sort(([a], [b]) => (a < b ? -1 : 1))
 
@@ -150,6 +153,9 @@ function commitText(plan: Plan): string {
   let next = 1
   const parameter = (type: string): string => `$${next++}::${type}`
   const bodies = parameter('bytea')
+  if (plan.creates.size > 0 || plan.updates.size > 0) {
+    checks.push(`store.expect_rows(0, (select count(*) from store.read_mark where at >= ${parameter('timestamptz')}), '${MARKED}')`)
+  }
 
   const rows = (type: ResourceType): { source: string; names: string[] } => {
     const typed = indexColumns(type)
@@ -256,6 +262,8 @@ function commitValues(plan: Plan): unknown[] {
     return at - body.length
   }
   const values: unknown[] = [undefined]
+  const began = [...plan.creates.values(), ...plan.updates.values()].flatMap((writes) => writes.map(({ updated }) => updated))
+  if (began.length > 0) values.push(began.sort()[0])
   const rows = (type: ResourceType, writes: readonly PlannedWrite[]): void => {
     values.push(
       plainArray(writes.map((write) => write.key)),

@@ -55,9 +55,11 @@ export async function readVersions(store: Store, scope: Scope, asked: HistoryAsk
   return await withBodies(store, scope, wanted)
 }
 
-// Most hospitals use a few dozen types. A table that takes no room on the disk has no rows; planning for one costs a
-// hundred times more than asking for its size.
-async function filledTypes(store: Store, scope: Scope, types: readonly ResourceType[]): Promise<ResourceType[]> {
+/**
+ * Types that may have resources. Most hospitals use a few dozen; a table that takes no room on the disk has no rows, and
+ * planning for one costs a hundred times more than asking for its size.
+ */
+export async function filledTypes(store: Store, scope: Scope, types: readonly ResourceType[]): Promise<ResourceType[]> {
   const text = "select c.relname as name from pg_class c where c.relnamespace = 'fhir'::regnamespace and c.relkind = 'r' and pg_relation_size(c.oid) > 0"
   const tables = new Set((await store.database.query<{ name: string }>(scope, { text }, { retry: 'reads' })).map(({ name }) => name))
   return types.filter((type) => tables.has(type.toLowerCase()))

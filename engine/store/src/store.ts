@@ -6,7 +6,7 @@ import { Knowledge } from '@carespine/fhir/knowledge'
 import { type ValidationRules, Validator } from '@carespine/fhir/validator'
 import { type AuditEntry, AuditTrail } from './audit.ts'
 import { Batch } from './batch.ts'
-import { commitStatement, merge, type Plan, signatureOf } from './commit.ts'
+import { commitStatement, MARKED, merge, type Plan, signatureOf } from './commit.ts'
 import { type Actor, type EventEnvelope, type Hint, type LookUp, type Origin, SHARED_BRANCH } from './contract.ts'
 import { Database, type Scope, type Session, type Statement } from './database.ts'
 import { Keyring, type KeyShelf } from './keys.ts'
@@ -17,9 +17,11 @@ import { RecordReader, type StoredRow } from './read-records.ts'
 import { isOutage, Refusal, refuse, storeRefusal } from './refusal.ts'
 import { type Page, runAcross, runSearch, searchContext } from './search.ts'
 import type { CodeQuestions, SearchContext } from './search-context.ts'
+import { timeAfterMark } from './read-mark.ts'
 import { SearchIndex } from './search-index.ts'
 import { findStoredProfile } from './stored-profiles.ts'
 import { UnitOfWork } from './unit-of-work.ts'
+import { type Walk, type Walked, walkMatches } from './walk-matches.ts'
 
 /** A resource type that only one module's commands may write once it belongs to that module's workflow. */
 export interface Governed {
@@ -60,6 +62,8 @@ export interface SearchOptions {
   /** The audit entry of a search within one patient. */
   note?(patient: string): AuditEntry
   codes?: CodeQuestions
+  /** Nobody waits for it: it may take as long as any statement. */
+  unhurried?: true
 }
 
 /** What validation rests on: a change of one is seen by the next write. */
@@ -69,7 +73,7 @@ const everywhere: Scope = { branches: '', patient: '' }
 
 /** Conflicts with somebody else's commit; the work may be done again from the start. */
 export function isConflict(error: unknown): boolean {
-  if (error instanceof Refusal) return error.code === 'RECORD_MOVED_ON' || error.code === 'RECORD_EXISTS'
+  if (error instanceof Refusal) return ['RECORD_MOVED_ON', 'RECORD_EXISTS', MARKED].includes(error.code)
   const code = (error as { code?: string }).code
   return code === '40001' || code === '40P01'
 }
@@ -179,13 +183,15 @@ export class Store {
   ): Promise<T> {
     this.admit(actor, origin)
     if (!this.keyring.has(actor.branch)) await this.keyring.ensure(actor.branch)
+    let { now } = options
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(actor, origin, run, options)
+        return await this.#attempt(actor, origin, run, { ...options, ...(now ? { now } : {}) })
       } catch (error) {
         const again = isConflict(error) || (options.idempotency && isKeyTaken(error))
         if (!again || attempt === 5) throw error instanceof Error ? conflictRefusal(error) : error
         await new Promise((resolve) => setTimeout(resolve, 2 ** attempt + Math.random() * 10))
+        if (error instanceof Refusal && error.code === MARKED) now = await timeAfterMark(this)
       }
     }
   }
@@ -312,7 +318,12 @@ export class Store {
     return await runAcross(queries, this.#searchContext(scope, options, () => []))
   }
 
-  #searchContext(scope: Scope, { session, codes }: SearchOptions, notes: (patient: string) => AuditEntry[]): SearchContext {
+  /** The next matches of a walk over all of them; see `walkMatches`. Does not audit. */
+  async walk(scope: Scope, walk: Walk, codes: CodeQuestions): Promise<Walked> {
+    return await walkMatches(walk, this.#searchContext(scope, { codes, unhurried: true }, () => []))
+  }
+
+  #searchContext(scope: Scope, { session, codes, unhurried }: SearchOptions, notes: (patient: string) => AuditEntry[]): SearchContext {
     const bound = (type: ResourceType, row: StoredRow): string => `${type}/${row.id}/${row.version}`
     return searchContext({
       scope,
@@ -322,7 +333,7 @@ export class Store {
       lookUp: <R>(lookUp: LookUp, values: readonly unknown[], patient: string) =>
         session ? lookUpWithin<R>(session, lookUp, values) : this.lookUps.ask<R>(scope, lookUp, values, notes(patient)),
       query: <R>(statement: Statement) =>
-        session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads', within: 'patience' }),
+        session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads', ...(unhurried ? {} : { within: 'patience' }) }),
       open: (type, row) => this.bodyOf(type, row),
       peek: (type, row) => this.keyring.open(row.branch, row.body, bound(type, row)),
       hash: (term) => this.keyring.hash(term),
