@@ -1,14 +1,15 @@
 // `npm run bench`: both parts. `-- fhir`: requests a second beside a bare handler. `-- alerts`: how soon a critical
-// result is on the provider's screen.
+// result is on the provider's screen. `-- export`: a bulk export and the memory it takes; not part of both.
 import { ALERT_PATIENTS, benchAlerts } from './alerts.ts'
+import { benchExport } from './export.ts'
 import { benchFhir, recordMeasures } from './fhir.ts'
 import { BenchHospital, peakMemory } from './hospital.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const part = process.argv[2]
-if (part !== undefined && part !== 'fhir' && part !== 'alerts') {
-  process.stderr.write('Usage: npm run bench [-- fhir | alerts]\n')
+if (part !== undefined && part !== 'fhir' && part !== 'alerts' && part !== 'export') {
+  process.stderr.write('Usage: npm run bench [-- fhir | alerts | export]\n')
   process.exit(2)
 }
 const withFhir = part !== 'alerts'
@@ -16,6 +17,13 @@ const withAlerts = part !== 'fhir'
 
 async function run(bench: BenchHospital): Promise<void> {
   const fullSize = { patients: 1000, observations: Number(process.env.BENCH_OBSERVATIONS ?? 50_000), long: 20, longEntries: 500 }
+  if (part === 'export') {
+    await bench.withQuietHospital(async (hospital) => {
+      await bench.addAccounts(hospital)
+      await bench.load(hospital, fullSize)
+    })
+    return await benchExport(bench, await bench.startServer())
+  }
   const recordings = await bench.withQuietHospital(async (hospital) => {
     await bench.addAccounts(hospital)
     say('Loading the record')

@@ -3,13 +3,14 @@ import { createReadStream, readdirSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { idKey } from '@carespine/fhir/index-entries'
+import { readJson } from '@carespine/fhir/decimal-digits'
 import { isResourceType } from '@carespine/fhir/definitions'
 import type { Issue } from '@carespine/fhir/outcome'
 import type { Bundle, Resource } from '@carespine/fhir/resource'
 import { validate } from '@carespine/fhir/validate'
 import type { Services } from '@carespine/kit/services'
 import { Refusal } from '@carespine/kit/module'
+import { type Fate, loadResources, withId } from '@carespine/link-fhir-api/load-resources'
 import { type Actor, SHARED_BRANCH } from '@carespine/store/contract'
 
 export interface ImportSummary {
@@ -47,8 +48,8 @@ export async function importFiles(services: Services, files: readonly string[], 
     if (/\.ndjson$/i.test(file)) await importLines(services, actor, file, summary)
     else {
       try {
-        const content = JSON.parse(await readFile(file, 'utf8')) as Resource
-        await load(services, actor, name, resourcesOf(content), summary)
+        const content = readJson(await readFile(file, 'utf8')) as Resource
+        for (const fate of await load(services, actor, resourcesOf(content), 'whole')) count(summary, fate, name)
       } catch (error) {
         summary.refused.push({ where: name, why: error instanceof SyntaxError ? 'The file is not JSON.' : reasonOf(error) })
       }
@@ -62,30 +63,28 @@ export async function importFiles(services: Services, files: readonly string[], 
 const BATCH = 500
 
 async function importLines(services: Services, actor: Actor, file: string, summary: ImportSummary): Promise<void> {
-  let batch: Resource[] = []
+  let batch: { line: number; resource: Resource }[] = []
   let line = 0
+  const where = (nth: number): string => `${basename(file)} line ${nth}`
   const flush = async (): Promise<void> => {
-    if (batch.length > 0) await load(services, actor, `${basename(file)} up to line ${line}`, batch, summary)
+    const fates = await load(services, actor, batch.map(({ resource }) => resource), 'each')
+    for (const [at, { line: nth }] of batch.entries()) count(summary, fates[at] as Fate, where(nth))
     batch = []
   }
   for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
     line += 1
     if (text.trim() === '') continue
     try {
-      const resource = JSON.parse(text) as Resource
+      const resource = readJson(text) as Resource
       const [issue] = validate(resource)
-      if (issue) summary.refused.push({ where: `${basename(file)} line ${line}`, why: sentenceOf(issue) })
-      else batch.push(withId(resource))
+      if (issue) summary.refused.push({ where: where(line), why: sentenceOf(issue) })
+      else batch.push({ line, resource: withId(resource) })
     } catch {
-      summary.refused.push({ where: `${basename(file)} line ${line}`, why: 'The line is not JSON.' })
+      summary.refused.push({ where: where(line), why: 'The line is not JSON.' })
     }
     if (batch.length >= BATCH) await flush()
   }
-  await flush()
-}
-
-function withId<R extends Resource>(resource: R): R {
-  return resource.id === undefined ? { ...resource, id: randomUUID() } : resource
+  if (batch.length > 0) await flush()
 }
 
 /** The resources of a file with references inside a bundle turned into `Type/id`. */
@@ -95,7 +94,7 @@ function resourcesOf(content: Resource): Resource[] {
   const resources = ((content as Bundle).entry ?? []).flatMap(({ fullUrl, resource }) => {
     if (!resource || !isResourceType(resource.resourceType)) return []
     const uuid = fullUrl?.startsWith('urn:uuid:') ? fullUrl.slice(9).toLowerCase() : undefined
-    const named = { ...resource, id: uuid ?? resource.id ?? randomUUID() } as Resource
+    const named = withId({ ...resource, ...(uuid === undefined ? {} : { id: uuid }) } as Resource)
     if (fullUrl) links.set(fullUrl, `${named.resourceType}/${named.id}`)
     return [named]
   })
@@ -105,36 +104,25 @@ function resourcesOf(content: Resource): Resource[] {
 function withLinks(value: unknown, links: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((one) => withLinks(one, links))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) =>
-      name === 'reference' && typeof inner === 'string' ? [name, links.get(inner) ?? inner] : [name, withLinks(inner, links)],
+  // Spread, so that decimals keep their digits.
+  return {
+    ...value,
+    ...Object.fromEntries(
+      Object.entries(value).map(([name, inner]) =>
+        name === 'reference' && typeof inner === 'string' ? [name, links.get(inner) ?? inner] : [name, withLinks(inner, links)],
+      ),
     ),
-  )
+  }
 }
 
-async function load(services: Services, actor: Actor, where: string, resources: readonly Resource[], summary: ImportSummary): Promise<void> {
+async function load(services: Services, actor: Actor, resources: readonly Resource[], mode: 'whole' | 'each'): Promise<Fate[]> {
   const origin = { correlationId: randomUUID(), action: 'import', module: 'import' }
-  try {
-    const { added, known } = await services.transact(actor, origin, async ({ tx }) => {
-      const before = await Promise.all(resources.map(({ resourceType, id }) => tx.versionOf(resourceType, id ?? '')))
-      const seen = new Set<string>()
-      let added = 0
-      resources.forEach((resource, at) => {
-        const key = `${resource.resourceType}/${idKey(resource.id ?? '')}`
-        if (before[at] || seen.has(key)) return
-        seen.add(key)
-        const { meta, ...rest } = resource
-        const { versionId: _version, lastUpdated: _updated, ...keep } = meta ?? {}
-        tx.write({ ...rest, ...(Object.keys(keep).length > 0 ? { meta: keep } : {}) } as Resource)
-        added += 1
-      })
-      return { added, known: resources.length - added }
-    })
-    summary.added += added
-    summary.known += known
-  } catch (error) {
-    summary.refused.push({ where, why: reasonOf(error) })
-  }
+  return (await loadResources(services, { actor, origin }, resources, { mode })).fates
+}
+
+function count(summary: ImportSummary, fate: Fate, where: string): void {
+  if (fate instanceof Refusal) summary.refused.push({ where, why: reasonOf(fate) })
+  else summary[fate] += 1
 }
 
 function sentenceOf({ expression, diagnostics }: Issue): string {

@@ -5,6 +5,7 @@ import type { Config } from '@carespine/kit/config'
 import { createHttp } from '@carespine/kit/http'
 import { createServices, registryOf } from '@carespine/kit/runtime'
 import { serveSockets, type Sockets } from '@carespine/kit/sockets'
+import { runBulkJobs } from '@carespine/link-fhir-api/run-bulk-jobs'
 import { startListener } from '@carespine/link-hl7v2/listener'
 import { getNotification, notificationHints } from '@carespine/notifications/contract'
 import type { Hint } from '@carespine/store/contract'
@@ -44,7 +45,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   const { onProgress = () => undefined, now = () => new Date() } = options
   const log = pino({ level: config.logLevel, base: null })
   const has = (role: Config['roles'][number]): boolean => config.roles.includes(role)
-  const { modules, identity } = hospitalModules()
+  const { modules, identity } = hospitalModules(config)
   const registry = registryOf(modules)
   const { store } = await openStore(config, {
     ownerUrl: options.ownerUrl,
@@ -115,6 +116,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   }
   let stopDelivering: () => Promise<void> = async () => undefined
   let stopJobs: () => Promise<void> = async () => undefined
+  let stopBulkJobs: () => Promise<void> = async () => undefined
   const indexKeeper = new IndexKeeper(store, (error) => log.warn({ fault: (error as Error).name }, 'the search index was not kept'))
   if (has('worker')) {
     await bus.start(
@@ -125,6 +127,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       })),
     )
     stopJobs = runJobs(registry, services)
+    stopBulkJobs = runBulkJobs(services, config.bulk)
     stopDelivering = await deliverNotifications(services, config.subscriptions)
     indexKeeper.start()
   }
@@ -146,6 +149,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       await sockets?.close()
       await closeHttp(app.server as unknown as NetServer, () => app.close())
       await stopJobs()
+      await stopBulkJobs()
       await stopDelivering()
       await indexKeeper.stop()
       await bus.close()

@@ -1,9 +1,10 @@
 import { chart } from '@carespine/chart'
 import { encounters } from '@carespine/encounters'
 import { createIdentity } from '@carespine/identity'
+import type { Config } from '@carespine/kit/config'
 import type { ModuleDefinition } from '@carespine/kit/module'
 import { lab } from '@carespine/lab'
-import { fhirApi } from '@carespine/link-fhir-api'
+import { createFhirApi } from '@carespine/link-fhir-api'
 import { createHl7v2 } from '@carespine/link-hl7v2'
 import { notifications } from '@carespine/notifications'
 import { orders } from '@carespine/orders'
@@ -12,12 +13,16 @@ import { createSubscriptions } from '@carespine/subscriptions'
 import { createTerminology } from '@carespine/terminology'
 import type { MigrationSet } from '@carespine/store/migrate'
 
-/** Every module of the hospital: the one list. Identity comes with the authenticator that all routes ask. */
-export function hospitalModules(): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
+/**
+ * Every module of the hospital: the one list. Identity comes with the authenticator that all routes ask.
+ *
+ * @param bulk What `$import` may fetch from; default: nowhere.
+ */
+export function hospitalModules({ bulk = { importOrigins: [] } }: { bulk?: Pick<Config['bulk'], 'importOrigins'> } = {}): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
   const identity = createIdentity()
   return {
     identity,
-    modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), fhirApi],
+    modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk)],
   }
 }
 

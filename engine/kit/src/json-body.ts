@@ -63,6 +63,33 @@ function malformed(text: string): Refusal {
 }
 
 /**
+ * Reads JSON text that came from outside, a line of a file for example, with the same refusals as a body: malformed, too
+ * deep, a name that stands twice or would change a prototype.
+ *
+ * @param read Gives the value of JSON text, or throws.
+ */
+export function readJsonText(text: string, read: (text: string) => unknown): unknown {
+  const { tooDeepAt, names } = outlineOf(text)
+  if (tooDeepAt !== undefined) throw new Refusal('INPUT_TOO_DEEP', placeIn(text, tooDeepAt))
+  let value: unknown
+  try {
+    value = read(text)
+  } catch {
+    throw malformed(text)
+  }
+  if (namesIn(value) !== names || (SUSPECT.test(text) && changesPrototype(value))) throw malformed(text)
+  return value
+}
+
+function changesPrototype(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Object.hasOwn(value, '__proto__')) return true
+  const made: unknown = Object.hasOwn(value, 'constructor') ? value.constructor : undefined
+  if (typeof made === 'object' && made !== null && Object.hasOwn(made, 'prototype')) return true
+  return Object.values(value).some(changesPrototype)
+}
+
+/**
  * Reads bodies of these content types as JSON in this scope: refused when malformed, too deep, when a name stands twice in
  * an object, or when a name would change a prototype.
  *

@@ -12,6 +12,7 @@ const statuses: Readonly<Record<string, number>> = {
   INPUT_TYPE_UNSUPPORTED: 415,
   INPUT_TOO_LARGE: 413,
   FHIR_PATCH_UNSUPPORTED: 415,
+  FHIR_BULK_INPUT_TOO_LARGE: 413,
 }
 
 const codes: Readonly<Record<number, Issue['code']>> = {

@@ -2,6 +2,7 @@ import { resourceTypes } from '@carespine/fhir/definitions'
 import type { CapabilityStatement, ResourceType } from '@carespine/fhir/resource'
 import type { ParameterLookup } from '@carespine/fhir/search-parameters'
 import { subscriptionTopics } from '@carespine/pack-core/topics'
+import { BULK_DATA_SERVER } from './bulk/operation-definitions.ts'
 import type { RestResource } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
 import { JSON_PATCH } from './interactions/patch.ts'
@@ -26,6 +27,7 @@ export function capabilityStatement(base: string, now: Date, parametersOf: Param
     status: 'active',
     date: now.toISOString(),
     kind: 'instance',
+    instantiates: [BULK_DATA_SERVER],
     software: { name: 'Carespine', version: '0.1.0' },
     implementation: { description: 'Carespine FHIR R4 API', url: base },
     fhirVersion: '4.0.1',

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import ofR4 from '../generated/operations.json' with { type: 'json' }
 import { FHIR_JSON } from './answer.ts'
 import { backportOperations } from './backport-operations.ts'
+import { bulkOperations } from './bulk/operation-definitions.ts'
 import type { Caller } from './interactions.ts'
 import { type InputRules, type OperationInput, readInput } from './operation-input.ts'
 import { codeSystemLookup } from './operations/code-system-lookup.ts'
@@ -23,7 +24,7 @@ import { bindingTokenOf, eventsOfSubscription, statusOfSubscription } from './op
 import { valueSetExpand } from './operations/value-set-expand.ts'
 import { baseOf, callerOf, FORM, formOf, queryOf } from './read-request.ts'
 
-const published = { ...ofR4, ...backportOperations }
+const published = { ...ofR4, ...backportOperations, ...bulkOperations }
 
 type Level = 'system' | 'type' | 'instance'
 
@@ -74,7 +75,13 @@ const operations: readonly Operation[] = [
 ]
 
 /** Operations that have routes of their own, with the levels they are served at. */
-const withRoutes: readonly Pick<Operation, 'definition' | 'levels'>[] = [{ definition: 'Resource-validate', levels: ['type', 'instance'] }]
+const withRoutes: readonly Pick<Operation, 'definition' | 'levels'>[] = [
+  { definition: 'Resource-validate', levels: ['type', 'instance'] },
+  { definition: 'bulkdata-export', levels: ['system'] },
+  { definition: 'bulkdata-patient-export', levels: ['type'] },
+  { definition: 'bulkdata-group-export', levels: ['instance'] },
+  { definition: 'bulk-import', levels: ['system'] },
+]
 
 const BODY_LIMIT = 16 * 1024 * 1024
 

@@ -4,6 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 export interface Preferences {
   return: 'minimal' | 'representation' | 'OperationOutcome'
   handling: 'strict' | 'lenient'
+  /** Bulk Data: the answer may come later (RFC 7240, 4.1). */
+  respondAsync: boolean
 }
 
 /**
@@ -13,7 +15,7 @@ export interface Preferences {
  * @param usual What is returned where nothing is preferred.
  */
 export function preferencesOf({ prefer }: IncomingHttpHeaders, usual: Preferences['return'] = 'representation'): Preferences {
-  if (prefer === undefined) return { return: usual, handling: 'strict' }
+  if (prefer === undefined) return { return: usual, handling: 'strict', respondAsync: false }
   const given = new Map<string, string>()
   for (const part of [prefer].flat().join(',').split(/[,;]/)) {
     const [name = '', value = ''] = part.split('=').map((text) => text.trim().replace(/^"|"$/g, ''))
@@ -23,5 +25,6 @@ export function preferencesOf({ prefer }: IncomingHttpHeaders, usual: Preference
   return {
     return: wanted === 'minimal' || wanted === 'representation' || wanted === 'OperationOutcome' ? wanted : usual,
     handling: handling === 'lenient' ? 'lenient' : 'strict',
+    respondAsync: given.has('respond-async'),
   }
 }

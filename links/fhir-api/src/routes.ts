@@ -4,6 +4,7 @@ import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance } from 'fastify'
 import { methodRefusals, refuseOtherMethods } from './allowed-methods.ts'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
+import { bulkRefusals, bulkRoutes, type BulkRouteSettings } from './bulk/bulk-routes.ts'
 import { capabilityStatement } from './capability-statement.ts'
 import { answerInFormat, formatRefusals } from './in-format.ts'
 import { Asked } from './interaction.ts'
@@ -20,6 +21,7 @@ import { validateRoutes } from './validate-resource.ts'
 const BUNDLE_LIMIT = 64 * 1024 * 1024
 
 export const refusals = {
+  ...bulkRefusals,
   ...bundleRefusals,
   ...operationRefusals,
   ...patchRefusals,
@@ -46,7 +48,7 @@ interface Params {
 }
 
 /** The FHIR R4 REST API at `/fhir/R4`. */
-export async function fhirRoutes(app: FastifyInstance, services: Services): Promise<void> {
+export async function fhirRoutes(app: FastifyInstance, services: Services, bulk: BulkRouteSettings): Promise<void> {
   await app.register(async (fhir) => {
     readBodies(fhir)
     answerInFormat(fhir)
@@ -86,6 +88,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services): Prom
     }
     operationRoutes(fhir, services)
     validateRoutes(fhir, services)
+    bulkRoutes(fhir, services, bulk)
   }, { prefix: '/fhir/R4' })
 }
 

@@ -37,7 +37,8 @@ interface Parsed {
   used: [string, string][]
 }
 
-function parse(services: Services, type: ResourceType, caller: Caller, { base, parameters, handling = 'strict' }: SearchRequest): Parsed {
+/** Reads a search of one type. Refuses what it must not ask, or does not know. */
+export function parseQuery(services: Services, type: ResourceType, caller: Caller, { base, parameters, handling = 'strict' }: SearchRequest): Parsed {
   const { searchIndex } = services.store
   const mayRead = (target: ResourceType): boolean => allows(caller.actor.permissions, `fhir:${target}:read`)
   const { query, issues, ignored, used } = parseSearch(type, parameters, {
@@ -60,7 +61,7 @@ export function usesList(filter: Filter): boolean {
 export async function searchResources(services: Services, caller: Caller, type: ResourceType, asked: SearchRequest, compartment?: Compartment): Promise<Buffer> {
   requirePermission(caller.actor, type, 'read')
   const request = unsealed(services, asked)
-  const { query, ignored, used } = parse(services, type, caller, request)
+  const { query, ignored, used } = parseQuery(services, type, caller, request)
   const path = compartment ? `${compartment.type}/${compartment.id}/${type}` : type
   const within = compartment ? [...query.filters, memberOf(services, compartment, type)] : query.filters
   if (query.contained) {
@@ -117,7 +118,7 @@ export async function searchSystem(services: Services, caller: Caller, asked: Se
   }
   const types = (named.length > 0 ? [...new Set(named as ResourceType[])] : members.filter((type) => allows(caller.actor.permissions, `fhir:${type}:read`))).toSorted()
   // Each type has to know every parameter; without _type, those count that all types have.
-  const parsed = types.map((type) => parse(services, type, caller, { ...request, parameters }))
+  const parsed = types.map((type) => parseQuery(services, type, caller, { ...request, parameters }))
   const [first] = parsed
   if (!first) return refuse('PERMISSION_MISSING', { permission: 'fhir:*:read' })
   const { sort, contained } = first.query
