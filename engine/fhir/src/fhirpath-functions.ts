@@ -33,6 +33,8 @@ export interface Surroundings {
   extension?: Item
   /** The time that now() and today() tell; the clock's when absent. */
   now?: Date
+  /** What several expressions may look at together, in values; each takes from it. */
+  budget?: { left: number }
   /** What a reference or a URL leads to, as far as it is at hand. */
   resolve?(reference: string): Item | undefined
   /** Whether a code is in a value set; undefined when that is not known. */

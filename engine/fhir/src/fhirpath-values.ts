@@ -92,8 +92,14 @@ export function spend(work: number): void {
   if (left < 0) throw new ExpressionFault('it looks at too much')
 }
 
-export function startSpending(): void {
-  left = MOST_WORK
+/** @param most Where several expressions share what there is to spend. */
+export function startSpending(most = MOST_WORK): void {
+  left = Math.min(MOST_WORK, most)
+}
+
+/** What is left of it. */
+export function leftToSpend(): number {
+  return left
 }
 
 export function descendantsOf(items: Items): Item[] {

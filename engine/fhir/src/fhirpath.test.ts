@@ -135,3 +135,15 @@ describe('FHIRPath', () => {
     expect(() => run('name.use and true')).toThrow('several')
   })
 })
+
+test('expressions share what they may look at, and know their place in a list', () => {
+  const item = itemOf(patient)
+  const budget = { left: 60 }
+  const around = { resource: item, root: item, budget }
+  expect(compileExpression('$index = 2')(item, around, 2)).toMatchObject([{ value: true }])
+  const few = compileExpression('name.given.count()')
+  expect(few(item, around)).toMatchObject([{ value: 3 }])
+  expect(few(item, around)).toMatchObject([{ value: 3 }])
+  expect(budget.left).toBeLessThan(20)
+  expect(() => compileExpression('descendants().count()')(item, around)).toThrow(ExpressionFault)
+})

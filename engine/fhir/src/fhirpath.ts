@@ -1,13 +1,13 @@
 import { builtins, type Evaluate, type Frame, type Surroundings, typeFunctions } from './fhirpath-functions.ts'
 import { movedDate } from './fhirpath-dates.ts'
 import { type Expression, ExpressionFault, parseExpression } from './fhirpath-syntax.ts'
-import { addChildren, boolean, compare, distinct, integer, isOfType, isQuantity, type Item, type Items, NOTHING, numberOf, sameItem, single, spend, startSpending, stringOf, text, truthOf, UNDECIDED } from './fhirpath-values.ts'
+import { addChildren, boolean, compare, distinct, integer, isOfType, isQuantity, type Item, type Items, leftToSpend, NOTHING, numberOf, sameItem, single, spend, startSpending, stringOf, text, truthOf, UNDECIDED } from './fhirpath-values.ts'
 
 // FHIRPath (http://hl7.org/fhirpath/N1) compiled to closures, for the invariants, discriminators and contexts of
 // profiles. Left out: type(), arithmetic with units, and what is newer than N1.
 
-/** An expression ready to run on a value. */
-export type Compiled = (context: Item, around: Surroundings) => Items
+/** An expression ready to run on a value; `index` is its place in the list it comes from. */
+export type Compiled = (context: Item, around: Surroundings, index?: number) => Items
 
 const VARIABLES: Readonly<Record<string, string>> = { ucum: 'http://unitsofmeasure.org', sct: 'http://snomed.info/sct', loinc: 'http://loinc.org' }
 
@@ -19,9 +19,15 @@ export function compileExpression(source: string): Compiled {
 /** The same of an expression that was read already. */
 export function compileParsed(expression: Expression): Compiled {
   const run = compile(expression, true)
-  return (context, around) => {
-    startSpending()
-    return run({ context, focus: [context], index: 0, around })
+  return (context, around, index = 0) => {
+    const { budget } = around
+    startSpending(budget?.left)
+    try {
+      return run({ context, focus: [context], index, around })
+    } finally {
+      // An expression that looks at little costs something too.
+      if (budget) budget.left = Math.min(leftToSpend(), budget.left - 20)
+    }
   }
 }
 
