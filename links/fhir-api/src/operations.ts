@@ -77,6 +77,7 @@ const operations: readonly Operation[] = [
 /** Operations that have routes of their own, with the levels they are served at. */
 const withRoutes: readonly Pick<Operation, 'definition' | 'levels'>[] = [
   { definition: 'Resource-validate', levels: ['type', 'instance'] },
+  { definition: 'Resource-graphql', levels: ['system', 'instance'] },
   { definition: 'bulkdata-export', levels: ['system'] },
   { definition: 'bulkdata-patient-export', levels: ['type'] },
   { definition: 'bulkdata-group-export', levels: ['instance'] },

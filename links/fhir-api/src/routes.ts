@@ -6,6 +6,7 @@ import { methodRefusals, refuseOtherMethods } from './allowed-methods.ts'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { bulkRefusals, bulkRoutes, type BulkRouteSettings } from './bulk/bulk-routes.ts'
 import { capabilityStatement } from './capability-statement.ts'
+import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { answerInFormat, formatRefusals } from './in-format.ts'
 import { Asked } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
@@ -88,6 +89,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services, bulk:
     }
     operationRoutes(fhir, services)
     validateRoutes(fhir, services)
+    graphqlRoutes(fhir, services)
     bulkRoutes(fhir, services, bulk)
   }, { prefix: '/fhir/R4' })
 }
