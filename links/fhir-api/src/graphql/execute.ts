@@ -21,6 +21,10 @@ const MOST_VALUES = 400_000
 const MOST_CHARACTERS = 20_000_000
 /** What the FHIRPath of one query may look at. */
 const MOST_LOOKED_AT = 1_000_000
+/** And how long it may take: a regular expression looks at one text for up to a tenth of a second. */
+const MOST_MILLISECONDS = 1000
+/** Beyond, an error says no more than the null does. */
+const MOST_ERRORS = 1000
 /** Others are served in between: a long answer is put together some milliseconds at a time. */
 const AT_A_STRETCH = 15
 
@@ -67,6 +71,7 @@ export class Execution {
   readonly #record: RecordInSight
   readonly #parametersOf: ParameterLookup
   readonly #budget = { left: MOST_LOOKED_AT }
+  #milliseconds = 0
   #tasks: Task[] = []
   #values = 0
   #characters = 0
@@ -174,8 +179,13 @@ export class Execution {
   }
 
   #evaluated(expression: Compiled, item: Item, { resource, root }: Pick<Place, 'resource' | 'root'>, index: number): Items {
-    if (this.#budget.left <= 0) tooMuch('The FHIRPath of the query looks at too much. Ask for fewer resources at once (_count).')
-    return expression(item, { resource: itemOf(resource), root: itemOf(root), now: this.#record.services.now(), budget: this.#budget }, index)
+    if (this.#budget.left <= 0 || this.#milliseconds > MOST_MILLISECONDS) tooMuch('The FHIRPath of the query looks at too much. Ask for fewer resources at once (_count).')
+    const began = performance.now()
+    try {
+      return expression(item, { resource: itemOf(resource), root: itemOf(root), now: this.#record.services.now(), budget: this.#budget }, index)
+    } finally {
+      this.#milliseconds += performance.now() - began
+    }
   }
 
   #emit(out: Out, one: Selected, all: readonly Value[], place: Place, mode: Mode, trail: Trail, from = 0): void {
@@ -217,7 +227,7 @@ export class Execution {
 
   #say({ node }: Selected, trail: Trail, code: Issue['code'], message: string, resource?: OperationOutcome): void {
     const where = { ...locationsOf(node), path: pathOf(trail) }
-    if (this.errors.length < 100) this.errors.push(resource ? { message, ...where, extensions: { resource } } : errorOf(code, message, where))
+    if (this.errors.length < MOST_ERRORS) this.errors.push(resource ? { message, ...where, extensions: { resource } } : errorOf(code, message, where))
   }
 
   // What was refused of one field is an error of that field; the others are answered.
@@ -295,7 +305,11 @@ export class Execution {
       this.#later(out, one, mode, trail, () => this.#list(one, parameters), async (rows) => {
         const name = one.key + mode.suffix
         if (!one.flatten && !one.slice) out.stand(name)
-        const kept = rows.filter(keep)
+        const kept: Json[] = []
+        for (const row of rows) {
+          if (one.fhirpath) await this.#breathe()
+          if (keep(row)) kept.push(row)
+        }
         if (one.slice) this.#emit(out, one, kept.map((value) => ({ value, holder: place.value, at: '' })), place, mode, trail)
         else {
           for (const [at, value] of (one.first ? kept.slice(0, 1) : kept).entries()) {

@@ -1,3 +1,4 @@
+import { readJson } from '@carespine/fhir/decimal-digits'
 import { isResourceType } from '@carespine/fhir/definitions'
 import type { Parameters, ResourceType } from '@carespine/fhir/resource'
 import { Refusal, refuse } from '@carespine/kit/module'
@@ -80,7 +81,7 @@ function askingOf(request: Asked): Asking {
 
 function jsonIn(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return readJson(text)
   } catch {
     return invalid('variables: give a JSON object.')
   }
