@@ -461,3 +461,36 @@ test('questions about codes need a sign-in and the permission, and the capabilit
   expect(rest?.operation).toContainEqual({ name: 'closure', definition: 'http://hl7.org/fhir/OperationDefinition/ConceptMap-closure' })
   expect(rest?.resource?.find(({ type }) => type === 'ValueSet')?.operation?.map(({ name }) => name)).toEqual(expect.arrayContaining(['expand', 'validate-code']))
 })
+
+test('what the server knows of codes is told to anybody, by mode', async () => {
+  const address = `${hospital.url}/fhir/R4/metadata`
+  const told = (await (await fetch(`${address}?mode=terminology`)).json()) as import('@carespine/fhir/resource').TerminologyCapabilities
+  expect(told).toMatchObject({ resourceType: 'TerminologyCapabilities', kind: 'instance', expansion: { paging: true, incomplete: false }, translation: { needsMap: false } })
+  const known = new Map(told.codeSystem?.map(({ uri, version }) => [uri, version?.[0]?.code]))
+  expect([known.get('http://hl7.org/fhir/administrative-gender'), known.get('http://unitsofmeasure.org'), known.has('http://snomed.info/sct')]).toEqual(['4.0.1', '2.1', false])
+  expect(known.size).toBeGreaterThan(1000)
+  const validated = await fhir.send('POST', '/TerminologyCapabilities/$validate', told)
+  expect(validated.body).toMatchObject({ issue: expect.not.arrayContaining([expect.objectContaining({ severity: 'error' })]) })
+  // Each that is told can be asked about.
+  const unknown: string[] = []
+  for (const system of [...known.keys()].filter((_one, at) => at % 50 === 0)) {
+    const { status } = await get(`/CodeSystem/$validate-code?url=${enc(system ?? '')}&code=x`)
+    if (status !== 200) unknown.push(`${status} ${system}`)
+  }
+  expect(unknown).toEqual([])
+  for (const mode of ['', '?mode=full', '?mode=normative']) expect(await (await fetch(address + mode)).json()).toMatchObject({ resourceType: 'CapabilityStatement' })
+  const refused = await fetch(`${address}?mode=everything`)
+  expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('mode: use one of full, normative, terminology.')])
+})
+
+test('what an operation cannot heed it refuses by name', async () => {
+  for (const [path, name] of [
+    [`/ValueSet/$expand?url=${GENDER}&date=2020-01-01`, 'date'],
+    [`/ValueSet/$expand?url=${GENDER}&context=Patient.gender`, 'context'],
+    [`/ValueSet/$expand?url=${GENDER}&contextDirection=incoming`, 'contextDirection'],
+    ['/Composition/some/$document?graph=http://example.org/graph', 'graph'],
+  ] as const) {
+    const { status, text } = await get(path)
+    expect([path, status, text]).toEqual([path, 400, expect.stringContaining(`${name} is not supported here. Leave it out.`)])
+  }
+})

@@ -5,16 +5,15 @@ import type { FastifyInstance } from 'fastify'
 import { methodRefusals, refuseOtherMethods } from './allowed-methods.ts'
 import { FHIR_JSON, outcomeOf } from './answer.ts'
 import { bulkRefusals, bulkRoutes, type BulkRouteSettings } from './bulk/bulk-routes.ts'
-import { capabilityStatement } from './capability-statement.ts'
 import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { answerInFormat, formatRefusals } from './in-format.ts'
 import { Asked } from './interaction.ts'
 import { interactions } from './interaction-table.ts'
 import { patchRefusals } from './interactions/patch.ts'
+import { metadataRoute } from './metadata.ts'
 import { operationRefusals, operationRoutes } from './operations.ts'
 import { bundleRefusals } from './bundle/bundle-fault.ts'
 import { bodyMessages, bodyRefusals, readBodies } from './read-bodies.ts'
-import { baseOf } from './read-request.ts'
 import { searchRoutes } from './search-routes.ts'
 import { send } from './send.ts'
 import { validateRoutes } from './validate-resource.ts'
@@ -65,17 +64,7 @@ export async function fhirRoutes(app: FastifyInstance, services: Services, bulk:
     refuseOtherMethods(fhir)
 
     const signedIn = { config: { allow: 'signed-in' }, schema: { tags: ['fhir'] } }
-    const since = services.now()
-    let said: { base: string; generation: number; body: Buffer } | undefined
-    const { searchIndex } = services.store
-    fhir.get('/metadata', { config: { allow: 'anyone' }, schema: { tags: ['fhir'] } }, async (request, reply) => {
-      const base = baseOf(request)
-      const { generation } = searchIndex
-      if (said?.base !== base || said.generation !== generation) {
-        said = { base, generation, body: Buffer.from(JSON.stringify(capabilityStatement(base, since, searchIndex.searched))) }
-      }
-      return send(reply, said.body)
-    })
+    metadataRoute(fhir, services)
     searchRoutes(fhir, services, send)
     for (const interaction of interactions) {
       const { method, url, action } = interaction

@@ -86,6 +86,13 @@ export const codesRelated = question({
   }),
 })
 
+export const knownCodeSystems = question({
+  name: 'terminology.known-code-systems',
+  input: z.object({}),
+  /** Those that are here without anybody having stored them: published with R4, or told by a rule. In the order of their URLs. */
+  output: z.object({ codeSystems: z.array(z.object({ url: z.string(), version: z.string().optional() })) }),
+})
+
 // What screens and the FHIR API ask.
 
 const ALLOW = 'terminology.read'

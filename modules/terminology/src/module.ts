@@ -7,6 +7,7 @@ import {
   codesOfValueSet,
   codesRelated,
   expandValueSet,
+  knownCodeSystems,
   lookUpCode,
   maintainClosure,
   MOST_CODES,
@@ -21,8 +22,9 @@ import { entriesOf } from './expansion.ts'
 import { Library, splitCanonical } from './library.ts'
 import { lookUp } from './look-up-code.ts'
 import { maintain } from './maintain-closure.ts'
-import type { Definition } from './published.ts'
+import { type Definition, publishedCodeSystems } from './published.ts'
 import { refuseSaying } from './refuse-saying.ts'
+import { ruledCodeSystems } from './rule-books.ts'
 import { StoredDefinitions } from './stored-definitions.ts'
 import { relate } from './subsumption.ts'
 import { translate } from './translate-code.ts'
@@ -80,6 +82,11 @@ export function createTerminology(): ModuleDefinition {
       answer(codeInSystem, async ({ system, code, display }, context) =>
         checkInSystem(system, { code, ...(display === undefined ? {} : { display }) }, libraryOf(context), { abstract: true }),
       ),
+      answer(knownCodeSystems, async () => {
+        // Of two with one URL the published one counts, as it does for every other question.
+        const systems = new Map([...ruledCodeSystems(), ...publishedCodeSystems()].map((one) => [one.url, one]))
+        return { codeSystems: [...systems.values()].toSorted((a, b) => (a.url < b.url ? -1 : 1)) }
+      }),
       answer(codesRelated, async ({ system, code, direction }, context) => {
         const book = await libraryOf(context).codes(system)
         const concept = book?.find(code)

@@ -88,6 +88,13 @@ export function publishedConceptMaps(): ConceptMap[] {
   return shelf().entries.flatMap((entry) => (entry.resourceType === 'ConceptMap' ? [take(entry) as ConceptMap] : []))
 }
 
+/** Code systems of R4 with codes of their own, by URL and version. */
+export function publishedCodeSystems(): { url: string; version?: string }[] {
+  return shelf().entries.flatMap(({ resourceType, url, version, concepts = 0, supplements }) =>
+    resourceType === 'CodeSystem' && concepts > 0 && supplements === undefined ? [{ url, ...(version === undefined ? {} : { version }) }] : [],
+  )
+}
+
 /** The published code system whose codes all together are this value set. */
 export function publishedSystemOfValueSet(valueSet: string): CodeSystem | undefined {
   return take(shelf().entries.find((entry) => entry.resourceType === 'CodeSystem' && entry.valueSet === valueSet)) as CodeSystem | undefined

@@ -139,6 +139,11 @@ const rules: Readonly<Record<string, Rule>> = {
   'urn:ietf:rfc:3986': { name: 'URI', find: (code) => (/^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(code) ? concept(code) : undefined) },
 }
 
+/** Systems that a rule tells, by URL and version. */
+export function ruledCodeSystems(): { url: string; version?: string }[] {
+  return Object.entries(rules).map(([url, { version }]) => ({ url, ...(version === undefined ? {} : { version }) }))
+}
+
 const books = new Map<string, CodeBook>()
 
 /** The codes of a system that a rule tells, or undefined. */
