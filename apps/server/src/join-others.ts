@@ -9,6 +9,8 @@ const everywhere = { branches: '', patient: '' }
 /** A branch key or a search parameter that another process made is known here at the latest after this time. */
 const KEYS_MILLISECONDS = 10_000
 
+const GATHERING_MILLISECONDS = 20
+
 interface Listener {
   /** Another process committed events. */
   onEvents(): void
@@ -40,7 +42,8 @@ export async function joinOthers(store: Store, { onEvents, onHint, onFault }: Li
   }, KEYS_MILLISECONDS)
   keys.unref()
 
-  // While one message is under way the next ones gather: a busy process sends a few, not one for each commit.
+  // What comes shortly after a message gathers for the next: a busy process sends fifty a second, not one for each commit,
+  // which took it more statements than the commits themselves.
   let gathered: Committed[] = []
   let underWay = false
   const send = async (): Promise<void> => {
@@ -63,6 +66,7 @@ export async function joinOthers(store: Store, { onEvents, onHint, onFault }: Li
         })
         // Nothing is lost: events are found by polling, and browsers look for themselves.
         .catch(onFault)
+      await new Promise((resolve) => setTimeout(resolve, GATHERING_MILLISECONDS))
     }
     underWay = false
   }
