@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Span, spanOf } from './dates.ts'
+import { isPatientColumn, isWithoutSystem, namesEachTarget, partsOf } from './implied-entries.ts'
 import { cellsOf } from './near.ts'
 import { digitsOf, wordsOf } from './normalize.ts'
 import type { Resource, ResourceType } from './resource.ts'
@@ -108,6 +109,8 @@ interface Indexed {
   /** Properties of the resource that its values lie in; absent when that cannot be told. */
   firsts?: readonly string[]
   isExistence: boolean
+  /** Codes of parameters whose entries are not made again. */
+  parts: readonly string[]
 }
 
 const lists = new WeakMap<ReadonlyMap<string, SearchParameterDefinition>, readonly Indexed[]>()
@@ -119,8 +122,11 @@ function indexed(parameters: ReadonlyMap<string, SearchParameterDefinition>): re
       if (parameter.code === '_id' || parameter.code === '_lastUpdated' || parameter.type === 'composite') return []
       const firsts = [...new Set(parameter.paths.map(({ steps: [first] }) => first))]
       const isExistence = parameter.paths.some(({ exists }) => exists)
-      return [{ parameter, isExistence, ...(firsts.every((one) => typeof one === 'string') ? { firsts } : {}) }]
+      const parts = partsOf(parameters, parameter).map(({ code }) => code)
+      return [{ parameter, isExistence, parts, ...(firsts.every((one) => typeof one === 'string') ? { firsts } : {}) }]
     })
+    // Parts before what they are parts of. A part of a part is a part of the whole, so the whole has more of them.
+    list = list.toSorted((a, b) => a.parts.length - b.parts.length)
     lists.set(parameters, list)
   }
   return list
@@ -131,7 +137,7 @@ export function indexEntries(resource: Resource, parametersOf: ParameterLookup =
   const facts = new Set<string>()
   const columns: IndexEntries['columns'] = {}
   const present: [number, number] = [0, 0]
-  for (const { parameter, firsts, isExistence } of indexed(parametersOf(resource.resourceType))) {
+  for (const { parameter, firsts, isExistence, parts } of indexed(parametersOf(resource.resourceType))) {
     if (isExistence) addToken(facts, parameter.code, { code: existenceOf(resource, parameter) ?? '' })
     // Most parameters have no value in most resources.
     else if (firsts && !firsts.some((name) => (resource as unknown as Record<string, unknown>)[name] !== undefined)) continue
@@ -141,7 +147,13 @@ export function indexEntries(resource: Resource, parametersOf: ParameterLookup =
     else if (parameter.bit < 31) present[0] |= 1 << parameter.bit
     else present[1] |= 1 << (parameter.bit - 31)
     if (isExistence) continue
-    for (const { value, path } of found) addValue(facts, columns, resource, parameter, value, path.type)
+    const made = parts.length > 0 ? new Set<string>() : facts
+    for (const { value, path } of found) addValue(made, columns, resource, parameter, value, path.type)
+    if (parts.length === 0) continue
+    for (const fact of made) {
+      const said = fact.slice(parameter.code.length)
+      if (!parts.some((part) => facts.has(part + said))) facts.add(fact)
+    }
   }
   addContained(facts, resource as { contained?: unknown })
   columns.present = present[1] === 0 ? present[0] : ((BigInt(present[1]) << 31n) | BigInt(present[0])).toString()
@@ -159,12 +171,15 @@ function addValue(
   const { code } = parameter
   switch (parameter.type) {
     case 'token':
-      for (const token of tokensOf(value, type)) addToken(facts, code, token)
+      for (const token of tokensOf(value, type)) {
+        if (isWithoutSystem(parameter)) facts.add(`${code}||${token.code}`)
+        else addToken(facts, code, token)
+      }
       if (type === 'ContactPoint') addPhone(facts, code, value)
       if (resource.resourceType === 'Patient') addNumberPrefixes(facts, code, value)
       return
     case 'reference':
-      addReference(facts, code, value, resource)
+      addReference(facts, parameter, value, resource)
       return
     case 'string':
       for (const text of textsOf(value)) addString(facts, code, text)
@@ -226,12 +241,19 @@ function addNumberPrefixes(facts: Set<string>, parameter: string, value: unknown
   }
 }
 
-function addReference(facts: Set<string>, parameter: string, value: unknown, resource: Resource): void {
+function addReference(facts: Set<string>, parameter: SearchParameterDefinition, value: unknown, resource: Resource): void {
   const { text, type, id, identifier } = referenceOf(value, resource) ?? {}
+  const { code } = parameter
   if (type !== undefined && id !== undefined) {
-    facts.add(`${parameter}=${type}/${id}`)
-    facts.add(`${parameter}=/${id}`)
-  } else if (text !== undefined) addUri(facts, parameter, text)
+    if (type !== 'Patient' || !isPatientColumn(resource.resourceType, parameter)) {
+      facts.add(`${code}=${type}/${id}`)
+      if (!namesEachTarget(parameter)) facts.add(`${code}=/${id}`)
+    }
+  } else if (text !== undefined) addUri(facts, code, text)
+  addLogical(facts, code, identifier)
+}
+
+function addLogical(facts: Set<string>, parameter: string, identifier: unknown): void {
   for (const { system, code } of tokensOf(identifier, 'Identifier')) {
     facts.add(`${parameter}:identifier|${system ?? '-'}|${code}`)
     facts.add(`${parameter}:identifier||${code}`)

@@ -44,7 +44,7 @@ export async function planChain(type: ResourceType, { parameter, targets }: Chai
       if (found === undefined) {
         clauses.push('everything')
         exact = false
-      } else clauses.push(namedClause(parameter, target.type, found))
+      } else clauses.push(isFiled ? keysClause(found.map(({ row }) => row.id), 'patient').clause : namedClause(parameter, target.type, found))
     }
   }
   return { clause: anyOf(clauses), exact, ...(patient === undefined ? {} : { patient }), verify: verifyChain(parameter, inner, context) }

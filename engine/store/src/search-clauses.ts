@@ -1,11 +1,12 @@
 import { columnsOf, FIRST_YEAR, hasColumns, idKey, isHashedDate, LAST_YEAR, LONGEST_PREFIX } from '@carespine/fhir/index-entries'
+import { isPatientColumn, isWithoutSystem, namesEachTarget, partsOf } from '@carespine/fhir/implied-entries'
 import { askedDates, askedNumber } from '@carespine/fhir/match'
 import { cellsAround } from '@carespine/fhir/near'
 import { digitsOf, wordsOf } from '@carespine/fhir/normalize'
 import type { ResourceType } from '@carespine/fhir/resource'
 import type { ParameterLookup, SearchParameterDefinition } from '@carespine/fhir/search-parameters'
 import type { AskedValue, Comparator, ValueFilter } from '@carespine/fhir/search-query'
-import { phoneDigitsOf, UCUM } from '@carespine/fhir/search-values'
+import { localReference, phoneDigitsOf, UCUM } from '@carespine/fhir/search-values'
 import { scaleOf } from '@carespine/fhir/units'
 
 /** Gives a value its place in a statement, with its SQL type: `$3::uuid[]`. */
@@ -90,15 +91,17 @@ function translateMissing(parameter: SearchParameterDefinition, isMissing: boole
 function translateValue(translation: Translation, parameter: SearchParameterDefinition, modifier: string | undefined, asked: AskedValue): Translated {
   const { code } = parameter
   switch (parameter.type) {
-    case 'token':
-      return translateToken(parameter, modifier, asked)
+    case 'token': {
+      const told = [parameter, ...partsOf(translation.parametersOf(translation.type), parameter)].map((one) => translateToken(one, modifier, asked))
+      return { clause: anyOf(told.map(({ clause }) => clause)), exact: told.every(({ exact }) => exact) }
+    }
     case 'reference':
-      return translateReference(parameter, modifier, asked)
+      return translateReference(translation.type, parameter, modifier, asked)
     case 'uri':
       if (modifier === 'below') return roughly('everything')
       return modifier === 'above' ? exactly({ anyTerm: outerUris(asked.text).map((uri) => `${code}=${uri}`) }) : exactly({ terms: [`${code}=${asked.text}`] })
     case 'string':
-      return translateString(code, modifier, asked.text)
+      return translateString([code, ...partsOf(translation.parametersOf(translation.type), parameter).map((part) => part.code)], modifier, asked.text)
     case 'date':
       return translateDate(translation, parameter, asked)
     case 'composite':
@@ -132,20 +135,33 @@ function translateToken(parameter: SearchParameterDefinition, modifier: string |
     return exactly(digits === '' ? { terms: [`${code}||${contact}`] } : { anyTerm: [`${code}||${contact}`, `${code}=${digits}`] })
   }
   if (contact === '') return exactly({ terms: [`${code}|${system}|`] })
+  if (isWithoutSystem(parameter)) {
+    const isBound = paths.filter(({ systems }) => system === '' || systems?.includes(system))
+    return isBound.length === 0 ? exactly('nothing') : { clause: { terms: [`${code}||${contact}`] }, exact: isBound.length === paths.length }
+  }
   const fact = `${code}|${system || '-'}|${contact}`
   // A `code` does not carry the system that its binding gives it.
   if (!paths.some(({ systems }) => systems?.includes(system))) return exactly({ terms: [fact] })
   return { clause: { anyTerm: [fact, `${code}|-|${contact}`] }, exact: paths.every(({ systems }) => systems?.includes(system)) }
 }
 
-function translateReference({ code, paths }: SearchParameterDefinition, modifier: string | undefined, { text, system, code: value = '' }: AskedValue): Translated {
+function translateReference(type: ResourceType, parameter: SearchParameterDefinition, modifier: string | undefined, { text, system, code: value = '' }: AskedValue): Translated {
+  const { code, paths, targets } = parameter
   if (modifier === 'text' || modifier === 'below' || modifier === 'above') return roughly('everything')
   if (modifier === 'identifier') {
     // The system alone is not indexed: identifiers of references are few.
     if (value === '') return roughly('everything')
     return exactly({ terms: [system === undefined ? `${code}:identifier||${value}` : `${code}:identifier|${system || '-'}|${value}`] })
   }
+  const filed = isPatientColumn(type, parameter)
+  const local = localReference(text)
+  if (filed && local?.type === 'Patient') return keysClause([idKey(local.id)], 'patient')
   if (/[/:]/.test(text)) return exactly({ terms: [`${code}=${text}`] })
+  if (namesEachTarget(parameter) || filed) {
+    const others = targets.filter((target) => !filed || target !== 'Patient').map((target) => `${code}=${target}/${text}`)
+    const terms = namesEachTarget(parameter) ? others : [`${code}=/${text}`]
+    return exactly(anyOf([...(filed ? [keysClause([idKey(text)], 'patient').clause] : []), ...(terms.length > 0 ? [{ anyTerm: terms }] : [])]))
+  }
   return exactly(paths.every(({ type }) => type === 'Reference') ? { terms: [`${code}=/${text}`] } : { anyTerm: [`${code}=/${text}`, `${code}=${text}`] })
 }
 
@@ -159,12 +175,16 @@ function outerUris(uri: string): string[] {
   return found
 }
 
-function translateString(code: string, modifier: string | undefined, text: string): Translated {
-  if (modifier === 'exact') return exactly({ terms: [`${code}=${text}`] })
+// Each word may be in another part of the whole.
+function translateString(codes: readonly string[], modifier: string | undefined, text: string): Translated {
+  if (modifier === 'exact') return exactly(anyOf(codes.map((code) => ({ terms: [`${code}=${text}`] }))))
   const words = wordsOf(text)
   if (words.length === 0 || modifier === 'contains' || modifier === 'ends') return roughly('everything')
-  const terms = words.map((word) => `${code}^${word.slice(0, LONGEST_PREFIX)}`)
-  return { clause: { terms }, exact: modifier === undefined && words.every((word) => word.length <= LONGEST_PREFIX) }
+  const and = words.map((word): Clause => {
+    const terms = codes.map((code) => `${code}^${word.slice(0, LONGEST_PREFIX)}`)
+    return terms.length === 1 ? { terms } : { anyTerm: terms }
+  })
+  return { clause: { and }, exact: modifier === undefined && words.every((word) => word.length <= LONGEST_PREFIX) }
 }
 
 function translateDate({ now }: Translation, parameter: SearchParameterDefinition, asked: AskedValue): Translated {
