@@ -222,6 +222,37 @@ describe('who sees what', () => {
     expect((await (await clientWith(['monitor'], [BRANCHES.main])).ask('/$export')).status).toBe(403)
   })
 
+  test('an account that may no longer read what it asked for, or is closed, gets none of it', async () => {
+    const { services } = hospital.hospital
+    const client = await services.transact(services.system('identity'), { correlationId: randomUUID(), action: 'test.client', module: 'identity' }, ({ tx }) =>
+      addClient(tx, { display: 'Narrowed', roles: ['system'], branch: BRANCHES.main, branches: [BRANCHES.main] }),
+    )
+    const narrowed = bulkClient(hospital.url, (await hospital.asClient(client)).fetch)
+    const heldJob = async (): Promise<string> => {
+      for (;;) {
+        const status = await narrowed.start('/$export?_type=Observation')
+        const { rowCount } = await owner.query("update bulk.job set due_at = 'infinity' where id = $1 and state = 'waiting'", [status.split('/').at(-1)])
+        if (rowCount === 1) return status
+        await narrowed.fetch(status, { method: 'DELETE' })
+      }
+    }
+    const letGo = (status: string) => owner.query('update bulk.job set due_at = now() where id = $1', [status.split('/').at(-1)])
+    const first = await heldJob()
+    await owner.query("update identity.client set roles = '{billing}' where id = $1", [client.client_id])
+    await letGo(first)
+    await expect(narrowed.wait(first)).rejects.toThrow(/^500 .*lacks the permission/)
+    await owner.query("update identity.client set roles = '{system}' where id = $1", [client.client_id])
+    const second = await heldJob()
+    await owner.query('update identity.client set active = false where id = $1', [client.client_id])
+    await letGo(second)
+    for (let waited = 0; waited < 5000; waited += 50) {
+      const { rows } = await owner.query<{ state: string; error: string | null }>('select state, error from bulk.job where id = $1', [second.split('/').at(-1)])
+      if (rows[0]?.state === 'failed') return expect(rows[0].error).toBe('FHIR_BULK_ACCOUNT_CLOSED')
+      await new Promise((done) => setTimeout(done, 50))
+    }
+    throw new Error('the job went on')
+  })
+
   test('another branch sees its own content, and neither the job nor its files; nor does another account', async () => {
     const status = await bulk.start('/$export?_type=Observation')
     const { output } = await bulk.wait(status)
@@ -306,6 +337,12 @@ test('what began before an export and was stored after it bears a later time, so
   expect(Date.parse(slow.meta.lastUpdated)).toBeGreaterThan(Date.parse(first.manifest.transactionTime))
   const next = await bulk.export(`/$export?_type=Observation&_since=${encodeURIComponent(first.manifest.transactionTime)}`)
   expect(namesOf(next.resources)).toEqual([`Observation/${slow.id}`])
+})
+
+test('the metrics tell what is open and what the files take', async () => {
+  const text = await (await fetch(`${hospital.url}/metrics`)).text()
+  expect(text).toMatch(/^carespine_bulk_jobs_open \d+$/m)
+  expect(Number(/^carespine_bulk_disk_bytes (\S+)$/m.exec(text)?.[1])).toBeGreaterThan(8192)
 })
 
 test('nothing of what is exported lies in the database in the clear', async () => {

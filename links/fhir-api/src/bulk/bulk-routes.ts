@@ -25,7 +25,7 @@ export const bulkRefusals = {
   FHIR_BULK_LINK_INVALID: { status: 403, message: 'The link has expired or was changed. Ask for the status of the job again.' },
   FHIR_BULK_INPUT_TOO_LARGE: { status: 422, message: 'The input is too large, or a line of it longer than 16 MiB.' },
   FHIR_BULK_INPUT_UNAVAILABLE: { status: 422, message: 'An input could not be fetched.' },
-  FHIR_BULK_ACCOUNT_CLOSED: { status: 403, message: 'The account that asked for the job was closed.' },
+  FHIR_BULK_ACCOUNT_CLOSED: { status: 403, message: 'The account that asked for the job was closed, or has left its branch.' },
   FHIR_BULK_JOB_BROKEN: { status: 422, message: 'The job could not be carried out. Give its id to your IT department.' },
 } as const
 

@@ -1,5 +1,7 @@
 import { actorNow } from '@carespine/identity/contract'
+import { resourceTypes } from '@carespine/fhir/definitions'
 import type { ResourceType } from '@carespine/fhir/resource'
+import { allows } from '@carespine/kit/permission'
 import type { Services } from '@carespine/kit/services'
 import type { Actor, Origin, Transaction } from '@carespine/store/contract'
 import type { Caller } from '../interactions.ts'
@@ -170,19 +172,27 @@ export interface Hold<P = unknown> {
 
 /**
  * As whom a job works: the account as it is now, with no more permissions and branches than it asked with. Undefined when
- * the account is closed.
+ * the account is closed, or has left the branch.
  */
 export async function callerOfJob({ ask }: Services, job: Job, { actor: then, origin }: Asked): Promise<Caller | undefined> {
   const { actor: now } = await ask(actorNow, { kind: job.owner_kind, id: job.owner, ...(job.portal === null ? {} : { portal: job.portal }) })
-  if (!now) return undefined
+  const branches = now?.branches.filter((branch) => then.branches.includes(branch)) ?? []
+  if (!now || !branches.includes(job.branch)) return undefined
   const patient = then.patient ?? now.patient
   const actor: Actor = {
     ...(now as Actor),
-    permissions: then.permissions,
-    branches: now.branches.filter((branch) => then.branches.includes(branch)),
+    permissions: inBoth(then.permissions, now.permissions),
+    branches,
     branch: job.branch,
     ...(patient === undefined ? {} : { patient }),
     ...(then.session === undefined ? {} : { session: then.session }),
   }
-  return { actor: actor.branches.includes(job.branch) ? actor : { ...actor, branches: [] }, origin: { ...origin, action: `fhir.${job.kind}`, module: 'fhir-api' } }
+  return { actor, origin: { ...origin, action: `fhir.${job.kind}`, module: 'fhir-api' } }
+}
+
+// Permissions are patterns: what two lists of them have in common is told type by type.
+function inBoth(then: readonly string[], now: readonly string[]): readonly string[] {
+  if (then.join() === now.join()) return now
+  const all = resourceTypes.flatMap((type) => [`fhir:${type}:read`, `fhir:${type}:write`])
+  return all.filter((permission) => allows(then, permission) && allows(now, permission))
 }
