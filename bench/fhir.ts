@@ -95,6 +95,7 @@ interface Result {
 }
 
 const middle = (runs: readonly Measured[]): Measured => ({
+  answers: median(runs.map(({ answers }) => answers)),
   perSecond: median(runs.map(({ perSecond }) => perSecond)),
   p50: median(runs.map(({ p50 }) => p50)),
   p99: median(runs.map(({ p99 }) => p99)),
@@ -137,7 +138,7 @@ function loadsOf(measure: Measure, bench: BenchHospital, { token }: Person, serv
       postmaster,
       method: requests.method,
       // The same bodies go over the wire; the bare handler takes them and does not look.
-      next: (nth) => ({ ...requests.next(nth), path: measure.kind === 'read' ? `/${measure.name}/${choose(bench, nth)}` : `/${measure.name}` }),
+      next: (nth, ...connection) => ({ ...requests.next(nth, ...connection), path: measure.kind === 'read' ? `/${measure.name}/${choose(bench, nth)}` : `/${measure.name}` }),
     },
   }
 }

@@ -152,10 +152,19 @@ export class BenchHospital {
     return { child, said }
   }
 
-  /** The hospital in a process of its own, with everything on. */
-  async startServer(): Promise<{ url: string; hl7Port: number; pid: number }> {
-    const { child, said } = await this.#spawn<{ url: string; hl7Port: number }>('hospital-process.ts', this.#environment())
+  /** The hospital in a process of its own, with everything on; other settings than those of the bench may be given. */
+  async startServer(settings: Record<string, string> = {}): Promise<{ url: string; hl7Port: number; pid: number }> {
+    const { child, said } = await this.#spawn<{ url: string; hl7Port: number }>('hospital-process.ts', this.#environment(settings))
     return { ...said, pid: child.pid ?? 0 }
+  }
+
+  /** Copies the database as it is, and returns the address of the copy. Nothing may be connected to it meanwhile. */
+  async copyDatabase(name: string): Promise<string> {
+    const url = new URL(this.postgres.url)
+    await this.asOwner((client) => client.query(`create database ${name} template ${url.pathname.slice(1)} strategy file_copy`), 'postgres')
+    await this.asOwner((client) => client.query('vacuum analyze'), name)
+    url.pathname = `/${name}`
+    return url.href
   }
 
   /**
@@ -163,12 +172,8 @@ export class BenchHospital {
    * does not reach the hospital's event consumers. Nothing may be connected to the database meanwhile.
    */
   async startBareHandler(recordings: BareTask['recordings']): Promise<{ url: string; pid: number }> {
-    const { pathname } = new URL(this.postgres.url)
-    await this.asOwner((client) => client.query(`create database ${COPY} template ${pathname.slice(1)} strategy file_copy`), 'postgres')
-    await this.asOwner((client) => client.query('vacuum analyze'), COPY)
-    const copy = new URL(this.postgres.url)
-    copy.pathname = `/${COPY}`
-    const { child, said } = await this.#spawn<{ url: string }>('bare-handler.ts', {}, { databaseUrl: copy.href, recordings } satisfies BareTask)
+    const databaseUrl = await this.copyDatabase(COPY)
+    const { child, said } = await this.#spawn<{ url: string }>('bare-handler.ts', {}, { databaseUrl, recordings } satisfies BareTask)
     return { ...said, pid: child.pid ?? 0 }
   }
 

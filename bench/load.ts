@@ -7,6 +7,7 @@ export const CONNECTIONS = 16
 const TIMEOUT_MS = 30_000
 
 export interface Measured {
+  answers: number
   perSecond: number
   /** Milliseconds. */
   p50: number
@@ -24,8 +25,17 @@ export interface Load {
   postmaster: number
   token?: string
   method: 'GET' | 'POST'
-  /** Path and body of the nth request. */
-  next(nth: number): { path: string; body?: string }
+  /** Default: `CONNECTIONS`. */
+  connections?: number
+  /** The nth request, and what the connection that sends it has last been answered. */
+  next(nth: number, connection: number, lastHead: string): Asked
+}
+
+export interface Asked {
+  path: string
+  body?: string
+  /** Default: that of the load. */
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
 }
 
 /** The value below which `share` of the sorted values lie. */
@@ -47,14 +57,15 @@ export async function ask(load: Load, seconds: number, name: string): Promise<Me
   const until = began + seconds * 1000
   const times: number[] = []
   let nth = 0
-  const next = (): string => requestText(load, nth++)
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => askInTurn(load.url, next, until, times))).catch((error: unknown) => {
+  const ask = (connection: number): Promise<void> => askInTurn(load.url, (head) => requestText(load, load.next(nth++, connection, head)), until, times)
+  await Promise.all(Array.from({ length: load.connections ?? CONNECTIONS }, (_none, connection) => ask(connection))).catch((error: unknown) => {
     throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`)
   })
   const lasted = performance.now() - began
   if (times.length === 0) throw new Error(`${name}: no answers`)
   times.sort((a, b) => a - b)
   return {
+    answers: times.length,
     perSecond: times.length / (lasted / 1000),
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
@@ -63,8 +74,7 @@ export async function ask(load: Load, seconds: number, name: string): Promise<Me
   }
 }
 
-function requestText({ url, token, method, next }: Load, nth: number): string {
-  const { path, body } = next(nth)
+function requestText({ url, token, method: usual }: Load, { path, body, method = usual }: Asked): string {
   const lines = [`${method} ${path} HTTP/1.1`, `Host: ${new URL(url).host}`]
   if (token !== undefined) lines.push(`Authorization: Bearer ${token}`)
   if (body !== undefined) lines.push('Content-Type: application/fhir+json', `Content-Length: ${Buffer.byteLength(body)}`)
@@ -73,7 +83,7 @@ function requestText({ url, token, method, next }: Load, nth: number): string {
 
 // Node's own socket and no more: the load shares two cores with what it measures, and an HTTP client took as much of
 // them as the server.
-function askInTurn(url: string, next: () => string, until: number, times: number[]): Promise<void> {
+function askInTurn(url: string, next: (lastHead: string) => string, until: number, times: number[]): Promise<void> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port), noDelay: true })
@@ -87,10 +97,11 @@ function askInTurn(url: string, next: () => string, until: number, times: number
         resolve()
         return
       }
+      const request = next(head)
       missing = undefined
       head = ''
       sent = performance.now()
-      socket.write(next())
+      socket.write(request)
     }
     const fail = (reason: string): void => {
       socket.destroy()
@@ -106,8 +117,8 @@ function askInTurn(url: string, next: () => string, until: number, times: number
         const end = head.indexOf('\r\n\r\n')
         if (end < 0) return
         const status = head.slice(9, 12)
-        const length = /\r\ncontent-length: (\d+)/i.exec(head.slice(0, end))?.[1]
-        if (!status.startsWith('2')) return fail(`answered ${status}`)
+        const length = status === '204' ? '0' : /\r\ncontent-length: (\d+)/i.exec(head.slice(0, end))?.[1]
+        if (!status.startsWith('2')) return fail(`answered ${status} ${head.slice(end + 4, end + 600)}`)
         if (length === undefined) return fail('an answer without a length')
         missing = Number(length) - (head.length - end - 4)
       } else missing -= chunk.length

@@ -18,8 +18,9 @@ export function onlyMeant(scope: Scope, type: ResourceType, alias: string, place
   const branch = preferredBranch(scope, type)
   if (branch === undefined) return undefined
   const own = place(branch)
+  // No `or` around it: PostgreSQL joins what does not exist, where it would ask for each row by itself.
   return (
-    `(${alias}.branch = ${own} or not exists (select from fhir.${type.toLowerCase()} twin where twin.id = ${alias}.id ` +
-    `and (twin.branch = ${own} or twin.branch < ${alias}.branch)))`
+    `not exists (select from fhir.${type.toLowerCase()} twin where twin.id = ${alias}.id and ${alias}.branch <> ${own} ` +
+    `and (twin.branch = ${own} or twin.branch < ${alias}.branch))`
   )
 }
