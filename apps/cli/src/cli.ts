@@ -28,7 +28,7 @@ const usage = `Usage: npm run cli -- <command>
                                    load transaction bundles, resources and NDJSON
   package load <file.tgz>          load the profiles, extensions, value sets and code systems of a FHIR package;
                                    resources are checked against them from then on
-  client create --role <role> [--name NAME]
+  client create --role <role> [--name NAME] [--permissions P,P]
                                    make a confidential client; its secret is shown once
                                    roles: ${CLIENT_ROLES.join(', ')}
   dead-letters                     events that could not be handled
@@ -119,9 +119,10 @@ async function runPackage({ services }: Installation, [verb, file]: readonly str
 async function createClient({ services }: Installation, args: readonly string[]): Promise<void> {
   const role = option(args, '--role')
   if (role === undefined || !CLIENT_ROLES.includes(role)) throw new Error(`Give --role: ${CLIENT_ROLES.join(', ')}`)
+  const permissions = option(args, '--permissions')?.split(',')
   const client = await services.transact(services.system('identity'), originOf('identity.create-client'), async ({ tx }) => {
     await firstBranch(tx)
-    return await addClient(tx, { display: option(args, '--name') ?? `${role} client`, roles: [role] })
+    return await addClient(tx, { display: option(args, '--name') ?? `${role} client`, roles: [role], ...(permissions ? { permissions } : {}) })
   })
   say(`client_id:     ${client.client_id}\nclient_secret: ${client.client_secret}\nThe secret is shown this once.`)
 }

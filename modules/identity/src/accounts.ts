@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypt
 import { hash as hashPassword, verify as verifyPassword } from '@node-rs/argon2'
 import type { Practitioner } from '@carespine/fhir/resource'
 import { refuse } from '@carespine/kit/module'
+import { allows } from '@carespine/kit/permission'
 import { type Actor, type ReadView, SHARED_BRANCH, type Transaction } from '@carespine/store/contract'
 import type { Branch } from './contract.ts'
 import { permissionsOf } from './roles.ts'
@@ -144,16 +145,21 @@ export async function firstBranch(tx: Transaction): Promise<string> {
   return known?.id ?? (await addBranch(tx, { code: 'MAIN', name: 'Main hospital', nameArabic: 'المستشفى الرئيسي' }))
 }
 
-/** Makes a confidential client. The secret is random and long, so a plain hash of it keeps it. */
+/**
+ * Makes a confidential client. The secret is random and long, so a plain hash of it keeps it.
+ *
+ * @param client.branches Default: every branch, those to come too. An empty list is none.
+ * @param client.permissions Of those that its roles give, the ones it has. Default: all.
+ */
 export async function addClient(
   tx: Transaction,
-  client: { display: string; roles: readonly string[]; branch?: string; branches?: readonly string[] },
+  client: { display: string; roles: readonly string[]; branch?: string; branches?: readonly string[]; permissions?: readonly string[] },
 ): Promise<{ client_id: string; client_secret: string }> {
   const id = randomUUID()
   const secret = randomBytes(32).toString('base64url')
   await tx.sql(
-    'insert into identity.client (id, display, secret_hash, roles, branches, branch) values ($1, $2, $3, $4, $5, $6)',
-    [id, client.display, digest(secret), client.roles, client.branches ?? null, client.branch ?? null],
+    'insert into identity.client (id, display, secret_hash, roles, branches, branch, permissions) values ($1, $2, $3, $4, $5, $6, $7)',
+    [id, client.display, digest(secret), client.roles, client.branches ?? null, client.branch ?? null, client.permissions ?? null],
   )
   return { client_id: id, client_secret: secret }
 }
@@ -210,24 +216,26 @@ interface ClientRow {
   roles: string[]
   branches: string[] | null
   branch: string | null
+  permissions: string[] | null
 }
 
 /** The client whose secret this is, as an actor; undefined when id or secret are wrong. */
 export async function clientActor(view: ReadView, id: string, secret?: string): Promise<Actor | undefined> {
   if (!/^[0-9a-f-]{36}$/i.test(id)) return undefined
   const [row] = await view.sql<ClientRow>(
-    'select id, display, secret_hash, roles, (select array_agg(b::text) from unnest(branches) b) as branches, branch ' +
-      'from identity.client where id = $1 and active',
+    // What is cast as a whole stays apart: null is every branch, an empty list none.
+    'select id, display, secret_hash, roles, branches::text[] as branches, branch, permissions from identity.client where id = $1 and active',
     [id],
   )
   if (!row || (secret !== undefined && !timingSafeEqual(row.secret_hash, digest(secret)))) return undefined
   const branches = row.branches ?? (await listBranches(view)).map((branch) => branch.id)
+  const given = permissionsOf(row.roles)
   return {
     kind: 'client',
     id: row.id,
     display: row.display,
     roles: row.roles,
-    permissions: permissionsOf(row.roles),
+    permissions: row.permissions?.filter((permission) => allows(given, permission)) ?? given,
     branches,
     branch: row.branch ?? branches[0] ?? SHARED_BRANCH,
   }
