@@ -1,11 +1,12 @@
 import type { Issue } from '@carespine/fhir/outcome'
 import type { Observation } from '@carespine/fhir/resource'
-import { parseSearch } from '@carespine/fhir/search-query'
 import { refuse } from '@carespine/kit/module'
 import type { StoredRow } from '@carespine/store/read-records'
 import { bundleBytes, entryOf } from '../bundle-bytes.ts'
+import { codeQuestions } from '../code-questions.ts'
 import { auditRead, requirePermission } from '../interactions.ts'
 import type { Operation } from '../operations.ts'
+import { parseQuery } from '../search.ts'
 import { latestByCode } from './last-observations.ts'
 
 /** Of the search, but not of this: the answer is grouped, ordered and cut by rule. */
@@ -32,9 +33,9 @@ export const observationLastn: Operation = {
     const found: { resource: Observation; row: StoredRow; body: Buffer }[] = []
     let cursor: string | undefined
     do {
-      const parsed = parseSearch('Observation', [...input.rest, ['_count', '1000'], ...(cursor === undefined ? [] : [['_cursor', cursor] as const])])
-      if (!parsed.query) return refuse('SEARCH_INVALID', { issues: parsed.issues })
-      const page = await store.search(store.scopeOf(caller.actor), parsed.query)
+      const parameters = [...input.rest, ['_count', '1000'] as const, ...(cursor === undefined ? [] : [['_cursor', cursor] as const])]
+      const { query } = parseQuery(services, 'Observation', caller, { base, parameters })
+      const page = await store.search(store.scopeOf(caller.actor), query, { codes: codeQuestions(services) })
       for (const { row, body } of page.rows) found.push({ row, body, resource: JSON.parse(body.toString()) as Observation })
       cursor = page.next
     } while (cursor !== undefined)
