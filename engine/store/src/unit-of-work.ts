@@ -198,7 +198,12 @@ export class UnitOfWork implements Transaction {
   async sql<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     if (this.#reading) return await this.#store.database.query<R>(this.scope, { text, values }, { retry: 'reads' })
     const session = await this.#openSession()
-    return await session.query<R>({ text, values })
+    try {
+      return await session.query<R>({ text, values })
+    } catch (error) {
+      // A row of a branch that is not the actor's is a refusal here as it is at the commit.
+      throw storeRefusal(error)
+    }
   }
 
   async lookUp<R extends object>(lookUp: LookUp, values: readonly unknown[], patients: readonly string[] = []): Promise<R[]> {
