@@ -1,7 +1,7 @@
 import type { Bundle, CapabilityStatement, OperationOutcome, Patient, Resource } from '@carespine/fhir/resource'
 import { idKey } from '@carespine/fhir/index-entries'
 import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, validateSchema } from 'graphql'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type FhirClient, fhirClient } from './fhir-client.ts'
 import { startTestHospital, type TestHospital } from './test-hospital.ts'
 
@@ -250,6 +250,22 @@ describe('the record', () => {
     expect(codes((await ask('{ PatientList(_filter: "general-practitioner.family eq Haddad") { id } }', { by: desk })).body)).toEqual(['forbidden'])
   })
 
+  test('forty references are two look-ups, and forty lists are few', async () => {
+    const entry = Array.from({ length: 40 }, (_one, at) => [
+      { fullUrl: `urn:uuid:00000000-0000-4000-8000-0000000000${at + 10}`, request: { method: 'POST', url: 'Patient' }, resource: { resourceType: 'Patient', active: true, name: [{ family: 'Batchly' }] } },
+      { request: { method: 'POST', url: 'Observation' }, resource: { resourceType: 'Observation', status: 'final', code: { coding: [{ code: 'batched' }] }, subject: { reference: `urn:uuid:00000000-0000-4000-8000-0000000000${at + 10}` } } },
+    ]).flat()
+    expect((await fhir.send('POST', '', { resourceType: 'Bundle', type: 'transaction', entry })).status).toBe(200)
+    const asked = vi.spyOn(hospital.hospital.services.store.database, 'query')
+    const list = (await dataOf('{ ObservationList(code: "batched") { subject { resource { ... on Patient { name { family } ObservationList(_reference: patient) { id } } } } } }')) as { ObservationList: { subject: { resource: { ObservationList: unknown[] } } }[] }
+    const statements = asked.mock.calls.map(([, { text }]) => text)
+    asked.mockRestore()
+    expect(list.ObservationList.map(({ subject }) => subject.resource.ObservationList.length)).toEqual(Array(40).fill(1))
+    // Forty at once at most leave together; the first leaves alone when nothing is under way.
+    expect(statements.filter((text) => text.includes('from fhir.patient t')).length).toBeLessThanOrEqual(3)
+    expect(statements.filter((text) => text.includes('fhir.observation')).length).toBeLessThanOrEqual(12)
+  })
+
   test('each read leaves an entry in the audit trail', async () => {
     const { store } = hospital.hospital.services
     const scope = store.scopeOf(hospital.hospital.services.system('audit'))
@@ -297,11 +313,16 @@ describe('what is refused', () => {
     expect((await ask('{ PatientList(birthdate: "yesterday") { id } }')).body.errors).toHaveLength(1)
     expect((await fhir.send('POST', '/$graphql', '<x/>', { 'content-type': 'application/xml' })).status).toBeGreaterThanOrEqual(400)
     expect((await fhir.send('GET', '/$graphql')).status).toBe(400)
+    for (const odd of ['5', 'null', '[]', '{}', '{"query":5}', '{"query":"{ __typename }","variables":[]}', '{"query":"{ __typename }","variables":"x"}', '{"query":"{ __typename }","operationName":{}}', `{"query":"query($x: String) { PatientList(name: $x) { id } }","variables":{"x":${'['.repeat(150)}${']'.repeat(150)}}}`, '{"query":"query($x: [String]) { PatientList(name: $x) { id } }","variables":{"x":[{"a":1}]}}']) {
+      const { status, text } = await fhir.send('POST', '/$graphql', odd, { 'content-type': 'application/json' })
+      expect([odd.slice(0, 60), status, text.startsWith('{"errors":')]).toEqual([odd.slice(0, 60), 400, true])
+    }
+    for (const query of ['variables=[]', 'variables=x', 'variables=%7B%22x', 'shoe=4', '_format=xml']) expect((await fhir.send('GET', `/$graphql?query={__typename}&${query}`)).status).toBeGreaterThanOrEqual(400)
     expect((await fhir.send('GET', '/Nothing/1/$graphql?query={id}')).status).toBe(404)
     expect((await fetch(`${hospital.url}/fhir/R4/$graphql?query={__typename}`)).status).toBe(401)
   })
 
-  test('hostile queries end at a bound', async () => {
+  test('hostile queries end at a bound', { timeout: 120_000 }, async () => {
     const times = (text: string, count: number): string => Array.from({ length: count }, (_one, at) => text.replaceAll('#', String(at))).join(' ')
     await refused('{'.repeat(50_000))
     await refused(`{ PatientList ${'{ link { other { resource '.repeat(30)}`)
@@ -320,7 +341,7 @@ describe('what is refused', () => {
     await refused(`{ PatientList(family: "many") { ${times('x#: ObservationList(_reference: patient) { id }', 20)} } }`, 422)
   })
 
-  test('introspection describes what there is', async () => {
+  test('introspection describes what there is', { timeout: 120_000 }, async () => {
     const { body } = await ask(getIntrospectionQuery())
     const schema = buildClientSchema(body.data as unknown as IntrospectionQuery)
     expect(validateSchema(schema)).toEqual([])

@@ -1,12 +1,14 @@
 import { readJson } from '@carespine/fhir/decimal-digits'
 import { isResourceType } from '@carespine/fhir/definitions'
-import type { Parameters, ResourceType } from '@carespine/fhir/resource'
+import type { ResourceType } from '@carespine/fhir/resource'
 import { Refusal, refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import ofR4 from '../../generated/operations.json' with { type: 'json' }
 import { outcomeOf } from '../answer.ts'
 import { readResource, requirePermission } from '../interactions.ts'
-import { baseOf, callerOf, queryOf } from '../read-request.ts'
+import { readInput } from '../operation-input.ts'
+import { baseOf, callerOf, FORM, queryOf } from '../read-request.ts'
 import type { Asking } from './read-document.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -90,11 +92,10 @@ function jsonIn(text: string): unknown {
 function inBody({ body, headers }: Asked): Record<string, unknown> {
   if (body === undefined || body === null) return {}
   if (headers['content-type']?.startsWith('application/graphql')) return { query: body }
-  if (typeof body !== 'object' || Array.isArray(body)) return refuse('INPUT_TYPE_UNSUPPORTED')
-  const { resourceType, parameter } = body as Partial<Parameters>
-  if (resourceType === undefined) return body as Record<string, unknown>
-  const query = resourceType === 'Parameters' && Array.isArray(parameter) ? parameter.find(({ name }) => name === 'query')?.valueString : undefined
-  return query === undefined ? refuse('FHIR_OPERATION_BODY_UNSUPPORTED') : { query }
+  if (headers['content-type']?.startsWith(FORM)) return refuse('INPUT_TYPE_UNSUPPORTED')
+  if (typeof body !== 'object' || Array.isArray(body)) return refuse('INPUT_MALFORMED')
+  if (!('resourceType' in body)) return body as Record<string, unknown>
+  return { query: readInput({ inputs: ofR4['Resource-graphql'].inputs, understood: ['query'] }, [], body).text('query') }
 }
 
 async function refuseIn(services: Services, error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
