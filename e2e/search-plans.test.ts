@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { encounterReferenceOf, patientReferenceOf } from '@carespine/fhir/compartments'
 import { idKey, indexColumns, indexEntries } from '@carespine/fhir/index-entries'
 import type { Bundle, Encounter, Observation, OperationOutcome, Patient, Resource, Task } from '@carespine/fhir/resource'
-import type { Statement } from '@carespine/store/database'
+import { PLANNER, type Statement } from '@carespine/store/database'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultsOf, fhirClient, type FhirClient } from './fhir-client.ts'
@@ -67,6 +67,7 @@ beforeAll(async () => {
   await fill(BRANCHES.main, Array.from({ length: OBSERVATIONS }, (_none, nth): Observation => ({
     resourceType: 'Observation',
     id: randomUUID(),
+    meta: { tag: [{ system: 'urn:source', code: 'bulk' }] },
     status: nth % 100 === 0 ? 'preliminary' : 'final',
     category: [{ coding: [{ system: 'urn:category', code: nth % 3 === 0 ? 'vital-signs' : 'laboratory' }] }],
     code: { coding: [{ system: 'http://loinc.org', code: `code-${nth % 40}` }] },
@@ -102,11 +103,17 @@ interface Node {
   'Node Type': string
   Schema?: string
   'Relation Name'?: string
+  'Index Name'?: string
   Plans?: Node[]
 }
 
 /** What PostgreSQL reads from end to end to answer a request. */
 async function scannedBy(path: string): Promise<string[]> {
+  return (await plansOf(path)).filter(({ type, schema }) => type.includes('Seq Scan') && schema === 'fhir').map(({ table }) => table)
+}
+
+/** The parts of the plans by which PostgreSQL answers a request and its next page. */
+async function plansOf(path: string): Promise<{ type: string; schema: string; table: string; index: string }[]> {
   const { store } = hospital.hospital.services
   const { database } = store
   const query = database.query
@@ -123,19 +130,20 @@ async function scannedBy(path: string): Promise<string[]> {
     database.query = query
   }
   expect(sent.length).toBeGreaterThan(0)
-  const scanned: string[] = []
+  const found: Awaited<ReturnType<typeof plansOf>> = []
   await owner.query('begin; set local role carespine_app')
+  for (const [name, value] of Object.entries(PLANNER)) await owner.query(`set local ${name} = ${value}`)
   await owner.query("select set_config('carespine.branches', $1, true)", [`{${[SHARED, ...Object.values(BRANCHES)].join()}}`])
   for (const { text, values } of sent) {
     const { rows } = await owner.query(`explain (format json, verbose) ${text}`, values as unknown[])
     const walk = (node: Node): void => {
-      if (node['Node Type'].includes('Seq Scan') && node.Schema === 'fhir') scanned.push(node['Relation Name'] ?? '')
+      found.push({ type: node['Node Type'], schema: node.Schema ?? '', table: node['Relation Name'] ?? '', index: node['Index Name'] ?? '' })
       node.Plans?.forEach(walk)
     }
     walk((rows[0]['QUERY PLAN'] as { Plan: Node }[])[0]?.Plan as Node)
   }
   await owner.query('rollback')
-  return scanned
+  return found
 }
 
 describe('no search that somebody waits for reads a table from end to end', () => {
@@ -173,6 +181,17 @@ describe('no search that somebody waits for reads a table from end to end', () =
   })
 })
 
+test('a day is found by its date, however many have the code that is asked for with it', async () => {
+  const indexes = (await plansOf('/Observation?status=final&date=ge2024-03-05&date=lt2024-03-06&_sort=-date')).map(({ index }) => index)
+  expect(indexes).toContain('observation_date_lo_id_idx')
+  expect(indexes).not.toContain('observation_facts_idx')
+})
+
+test('counting everything reads keys alone, for who sees several branches too', async () => {
+  const read = (await plansOf('/Observation?_summary=count')).filter(({ table }) => table === 'observation')
+  expect(read.map(({ type, index }) => [type, index])).toEqual([['Index Only Scan', 'observation_pkey'], ['Index Only Scan', 'observation_pkey']])
+})
+
 test('a range finds what began long before it and still lasts', async () => {
   const { total } = await fhir.search('/Encounter?date=ge2024-06-01&date=le2024-06-01&_total=accurate')
   const [counted] = (await owner.query("select count(*)::int as n from fhir.encounter where date_lo <= '2024-06-01T23:59:59.999Z' and date_hi >= '2024-06-01'")).rows
@@ -191,6 +210,12 @@ test('what is too wide to be looked through is refused, and what is many is join
   expect((await fhir.search('/Patient?_has:Observation:patient:category=laboratory&_summary=count')).total).toBeGreaterThan(2000)
   const sorted = await fhir.send('GET', '/Observation?_sort=code&_count=5')
   expect([sorted.status, faultsOf(sorted)]).toEqual([422, ['too-costly']])
+})
+
+test('labels in use are looked for among as many resources as can be opened, and no more', async () => {
+  const wide = await fhir.send('GET', '/Observation/$meta')
+  expect([wide.status, faultsOf(wide)]).toEqual([422, ['too-costly']])
+  expect((await fhir.send('GET', '/Task/$meta')).body).toEqual({ resourceType: 'Parameters', parameter: [{ name: 'return', valueMeta: {} }] })
 })
 
 test('what comes along beyond a page is left out, and said to be', async () => {

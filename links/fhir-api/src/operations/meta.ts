@@ -3,6 +3,7 @@ import type { Coding, Meta, Parameters, Resource, ResourceType } from '@carespin
 import { parseSearch } from '@carespine/fhir/search-query'
 import { allows } from '@carespine/kit/permission'
 import { refuse } from '@carespine/kit/module'
+import { filledTypes } from '@carespine/store/read-history'
 import { putResource, readResource, requirePermission } from '../interactions.ts'
 import { parametersOf } from '../operation-input.ts'
 import type { Asked, Operation } from '../operations.ts'
@@ -37,26 +38,33 @@ function labelled(meta: Meta, { profile, security, tag }: { profile: string[]; s
 
 const LABELS = ['_profile', '_security', '_tag']
 
-async function labelsBy({ services, caller }: Asked, type: ResourceType, label: string): Promise<Meta> {
-  const { store } = services
-  let found: Meta = {}
-  let cursor: string | undefined
-  do {
-    const { query } = parseSearch(type, [[`${label}:missing`, 'false'], ['_count', '1000'], ...(cursor === undefined ? [] : [['_cursor', cursor] as const])])
-    if (!query) throw new Error(`${type} cannot be searched by ${label}`)
-    const page = await store.search(store.scopeOf(caller.actor), query)
-    for (const { body } of page.rows) {
-      const { profile, security, tag } = (JSON.parse(body.toString()) as Resource).meta ?? {}
-      found = withLabels(found, { ...(profile ? { profile } : {}), ...(security ? { security } : {}), ...(tag ? { tag } : {}) })
-    }
-    cursor = page.next
-  } while (cursor !== undefined)
-  return found
-}
+/** Resources with labels that are looked at for one answer; what an operation of a few seconds can open. */
+const MOST_LOOKED_AT = 20_000
 
-/** Labels in use on resources of a type, as far as the caller may see them. */
-async function labelsOf(asked: Asked, type: ResourceType): Promise<Meta> {
-  return (await Promise.all(LABELS.map((label) => labelsBy(asked, type, label)))).reduce(withLabels)
+/** Labels in use on resources of these types, as far as the caller may see them. Refused when too many have some. */
+async function labelsOf({ services, caller }: Asked, types: readonly ResourceType[]): Promise<Meta> {
+  const { store } = services
+  const scope = store.scopeOf(caller.actor)
+  let found: Meta = {}
+  let looked = 0
+  for (const type of await filledTypes(store, scope, types)) {
+    for (const label of LABELS) {
+      let cursor: string | undefined
+      do {
+        const { query } = parseSearch(type, [[`${label}:missing`, 'false'], ['_count', '1000'], ...(cursor === undefined ? [] : [['_cursor', cursor] as const])])
+        if (!query) throw new Error(`${type} cannot be searched by ${label}`)
+        const page = await store.search(scope, query)
+        for (const { body } of page.rows) {
+          const { profile, security, tag } = (JSON.parse(body.toString()) as Resource).meta ?? {}
+          found = withLabels(found, { ...(profile ? { profile } : {}), ...(security ? { security } : {}), ...(tag ? { tag } : {}) })
+        }
+        cursor = page.next
+        looked += page.rows.length
+        if (looked >= MOST_LOOKED_AT && cursor !== undefined) refuse('SEARCH_TOO_WIDE')
+      } while (cursor !== undefined)
+    }
+  }
+  return found
 }
 
 const answer = (meta: Meta): Parameters => parametersOf([{ name: 'return', valueMeta: meta }])
@@ -74,11 +82,9 @@ export const resourceMeta: Operation = {
     }
     if (type !== undefined) {
       requirePermission(caller.actor, type, 'read')
-      return answer(await labelsOf(asked, type))
+      return answer(await labelsOf(asked, [type]))
     }
-    let found: Meta = {}
-    for (const one of resourceTypes) if (allows(caller.actor.permissions, `fhir:${one}:read`)) found = withLabels(found, await labelsOf(asked, one))
-    return answer(found)
+    return answer(await labelsOf(asked, resourceTypes.filter((one) => allows(caller.actor.permissions, `fhir:${one}:read`))))
   },
 }
 
