@@ -37,7 +37,7 @@ beforeAll(async () => {
   const response = await fetch(`${api.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials', ...client }) })
   const { access_token: token } = (await response.json()) as { access_token: string }
   bulk = bulkClient(api.url, (path, init) => fetch(api.url + path, { ...init, headers: { authorization: `Bearer ${token}`, ...init?.headers } }))
-}, 60_000)
+}, 180_000)
 
 afterAll(async () => {
   for (const server of [worker, api]) if (server?.hasEnded === false) await server.kill('SIGTERM')
