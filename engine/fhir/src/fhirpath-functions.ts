@@ -75,6 +75,12 @@ const maybe = [0, 1] as const
 
 const within = (frame: Frame, item: Item, index: number): Frame => ({ ...frame, focus: [item], index })
 
+// A text put in place of each character of another; $` and $' of JavaScript, which FHIRPath does not have, put the rest there.
+function bounded(value: string, by: string): string {
+  if ((value.length + 1) * by.length > 16_000_000 || /\$[`']/.test(by)) throw new ExpressionFault('its text becomes too long')
+  return by
+}
+
 function keep({ on, args: [criteria], frame }: Call): Items {
   return criteria ? on.filter((item, at) => truthOf(criteria(within(frame, item, at))) === true) : on
 }
@@ -286,8 +292,8 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   matches: ofText(1, (value, pattern) => boolean(matchesPattern(value, pattern))),
   matchesFull: ofText(1, (value, pattern) => boolean(matchesPattern(value, `^(?:${pattern})$`))),
   split: ofText(1, (value, separator) => value.split(separator).flatMap((part) => text(part))),
-  replace: ofText(2, (value, pattern, by) => text(value.replaceAll(pattern, by))),
-  replaceMatches: ofText(2, (value, pattern, by) => text(replacedPattern(value, pattern, by))),
+  replace: ofText(2, (value, pattern, by) => text(value.replaceAll(pattern, bounded(value, by)))),
+  replaceMatches: ofText(2, (value, pattern, by) => text(replacedPattern(value, pattern, bounded(value, by)))),
   join: { args: maybe, run: (call) => text(call.on.map((item) => stringOf([item]) ?? '').join(stringOf(argument(call)) ?? '')) },
   substring: {
     args: [1, 2],

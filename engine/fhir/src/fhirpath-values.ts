@@ -26,7 +26,15 @@ export const UNDECIDED: Items = []
 export const boolean = (value: boolean): Items => (value ? TRUE : FALSE)
 const TRUE: Items = [{ value: true, type: 'System.Boolean' }]
 const FALSE: Items = [{ value: false, type: 'System.Boolean' }]
-export const text = (value: string): Items => [{ value, type: 'System.String' }]
+/** The longest text of R4 (http://hl7.org/fhir/R4/datatypes.html#string). */
+const LONGEST_TEXT = 1_048_576
+
+/** A text that was made. One that is made from itself again and again would have no end. */
+export function text(value: string): Items {
+  if (value.length > LONGEST_TEXT) throw new ExpressionFault('its text becomes too long')
+  if (value.length > 1000) spend(value.length >> 6)
+  return [{ value, type: 'System.String' }]
+}
 export const integer = (value: number): Items => [{ value, type: 'System.Integer' }]
 
 /** A resource as the start of an expression. */

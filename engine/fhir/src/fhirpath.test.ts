@@ -147,3 +147,10 @@ test('expressions share what they may look at, and know their place in a list', 
   expect(budget.left).toBeLessThan(20)
   expect(() => compileExpression('descendants().count()')(item, around)).toThrow(ExpressionFault)
 })
+
+test('a text that doubles without end is given up', () => {
+  const item = itemOf(patient)
+  for (const next of ['$total & $total', '$total + $total', "$total.replace('x', 'xx')", "$total.replaceMatches('x', 'xx')", "$total.replace('x', $total & 'x')"]) {
+    expect(() => compileExpression(`descendants().aggregate(${next}, 'x')`)(item, { resource: item, root: item }), next).toThrow(ExpressionFault)
+  }
+})

@@ -219,6 +219,8 @@ export class Execution {
 
   #put(out: Out, one: Selected, mode: Mode, name: string, trail: Trail, value: unknown): void {
     this.#values += 1
+    // A name can be long: @slice takes it from the resource.
+    this.#characters += name.length
     if (this.#values > MOST_VALUES || this.#characters > MOST_CHARACTERS) tooMuch('The answer would be too large. Select less, or ask for fewer resources at once (_count).')
     if (out.put(name, shapeOf(one, mode), one.field.type, value)) return
     out.fail(name)
