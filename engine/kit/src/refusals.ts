@@ -40,6 +40,7 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
   SEARCH_TOO_SLOW: { status: 503, message: 'The search took too long and was ended. Add a patient, a code or a date, or try again later.' },
   SEARCH_CURSOR_INVALID: { status: 400, message: 'The page cursor is not one of ours. Start the search anew.' },
   STORE_UNAVAILABLE: { status: 503, message: 'The database cannot be reached. Nothing was stored; try again.' },
+  STORE_BUSY: { status: 503, message: 'The database took longer than a minute and was stopped. Nothing was stored; try again, with less at once.' },
   STORE_FULL: { status: 503, message: 'The disk of the database is full. Nothing was stored. Tell your IT department; try again when there is room.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests. Wait as long as Retry-After says.' },
 }

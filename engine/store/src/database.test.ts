@@ -47,6 +47,19 @@ test('a connection that is lost gives its place to the next one', async () => {
   await database.close()
 })
 
+test('a statement that outlasts its limit is refused, and the connection goes on', async () => {
+  const database = new Database(owned.url, { connections: 1 })
+  const limit = (time: string) => ({ text: `select set_config('statement_timeout', '${time}', false)` })
+  await database.query(everywhere, limit('50ms'))
+  await expect(database.query(everywhere, { text: 'select pg_sleep(20)' })).rejects.toMatchObject({ code: 'STORE_BUSY' })
+  const session = await database.begin(everywhere)
+  await expect(session.query({ text: 'select pg_sleep(20)' })).rejects.toMatchObject({ code: 'STORE_BUSY' })
+  await session.rollback()
+  await database.query(everywhere, limit('1min'))
+  expect(await database.query(everywhere, { text: 'select 4 as n' })).toEqual([{ n: 4 }])
+  await database.close()
+})
+
 test('a database that is away is said to be away at once, though a query would wait for it', async () => {
   const here = new Database(owned.url, { connections: 1 })
   expect(await here.isReachable()).toBe(true)

@@ -71,7 +71,6 @@ export interface QueryOptions {
   within?: 'patience'
 }
 
-const QUERY_CANCELED = '57014'
 
 interface Connection {
   client: pg.Client
@@ -114,6 +113,11 @@ export function isConnectionLoss(error: unknown): boolean {
 /** SQLSTATE 53100, disk_full: PostgreSQL found no room to write. */
 function isDiskFull(error: unknown): boolean {
   return (error as { code?: string }).code === '53100'
+}
+
+/** SQLSTATE 57014, query_canceled: by the server's own limit for a statement, or by us. */
+function isTimeOut(error: unknown): boolean {
+  return (error as { code?: string }).code === '57014'
 }
 
 /**
@@ -243,7 +247,7 @@ export class Database {
     try {
       return await this.#run<R>(connection, statement)
     } catch (error) {
-      if ((error as { code?: string }).code === QUERY_CANCELED) refuse('SEARCH_TOO_SLOW')
+      if (isTimeOut(error)) refuse('SEARCH_TOO_SLOW')
       throw error
     } finally {
       clearTimeout(timer)
@@ -269,6 +273,7 @@ export class Database {
       return await (options.within === 'patience' ? this.#runPatiently<R>(connection, statement) : this.#run<R>(connection, statement))
     } catch (error) {
       if (isDiskFull(error)) refuse('STORE_FULL')
+      if (isTimeOut(error)) refuse('STORE_BUSY')
       if (isConnectionLoss(error)) {
         connection.broken = true
         if (options.retry === 'reads') return await this.query(scope, statement, { ...options, retry: undefined })
@@ -294,6 +299,7 @@ export class Database {
         return await work()
       } catch (error) {
         if (isDiskFull(error)) refuse('STORE_FULL')
+        if (isTimeOut(error)) refuse('STORE_BUSY')
         if (!isConnectionLoss(error)) throw error
         connection.broken = true
         refuse('STORE_UNAVAILABLE')

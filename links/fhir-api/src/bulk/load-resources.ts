@@ -11,7 +11,7 @@ import { type Caller, withoutServerMeta } from '../interactions.ts'
 export type Fate = 'added' | 'known' | Refusal
 
 /** Passing, or of the whole installation: says nothing about a resource. */
-const OUTAGES = new Set(['STORE_UNAVAILABLE', 'STORE_FULL', 'RECORD_BUSY'])
+const OUTAGES = new Set(['STORE_UNAVAILABLE', 'STORE_BUSY', 'STORE_FULL', 'RECORD_BUSY'])
 
 export function isPassing(error: unknown): boolean {
   return error instanceof Refusal && OUTAGES.has(error.code)
