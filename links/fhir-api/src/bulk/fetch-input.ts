@@ -2,7 +2,7 @@ import { request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import type { IncomingMessage } from 'node:http'
 import { createGunzip } from 'node:zlib'
-import { isInside, lookupPublic } from '@carespine/kit/outside-address'
+import { AddressRefused, isInside, lookupPublic } from '@carespine/kit/outside-address'
 
 /** A file that could not be fetched. The reason quotes nothing of it. */
 export class NotFetched extends Error {}
@@ -54,5 +54,6 @@ async function* asLines(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 
 function asNotFetched(error: unknown): NotFetched {
   if (error instanceof NotFetched) return error
+  if (error instanceof AddressRefused) return new NotFetched('ADDRESS_REFUSED')
   return new NotFetched((error as NodeJS.ErrnoException).code ?? 'CONNECTION')
 }
