@@ -4,7 +4,7 @@ import { parseSearch } from '@carespine/fhir/search-query'
 import { allows } from '@carespine/kit/permission'
 import { refuse } from '@carespine/kit/module'
 import { filledTypes } from '@carespine/store/read-history'
-import { putResource, readResource, requirePermission } from '../interactions.ts'
+import { auditRead, putResource, readResource, requirePermission } from '../interactions.ts'
 import { parametersOf } from '../operation-input.ts'
 import type { Asked, Operation } from '../operations.ts'
 
@@ -58,6 +58,8 @@ async function labelsOf({ services, caller }: Asked, types: readonly ResourceTyp
           const { profile, security, tag } = (JSON.parse(body.toString()) as Resource).meta ?? {}
           found = withLabels(found, { ...(profile ? { profile } : {}), ...(security ? { security } : {}), ...(tag ? { tag } : {}) })
         }
+        // A label such as a privacy code says something of whoever the resource is about.
+        await auditRead(services, caller, type, page.rows.map(({ row }) => row))
         cursor = page.next
         looked += page.rows.length
         if (looked >= MOST_LOOKED_AT && cursor !== undefined) refuse('SEARCH_TOO_WIDE')
