@@ -23,7 +23,7 @@ export function fhirClient(fetch: Fetch): FhirClient {
   const send: FhirClient['send'] = async (method, path, body, headers = {}) => {
     const response = await fetch(`/fhir/R4${path}`, {
       method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/fhir+json' }), ...headers },
+      headers: { accept: 'application/fhir+json', ...(body === undefined ? {} : { 'content-type': 'application/fhir+json' }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()

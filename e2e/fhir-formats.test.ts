@@ -278,7 +278,7 @@ describe.skipIf(!existsSync(archive))('examples of the R4 specification (../shar
       if (put.status >= 300) continue
       stored += 1
       const { meta: _sent, ...sent } = written(json)
-      const { meta: _json, ...inJson } = written((await send('GET', `/${type}/${id}`)).text)
+      const { meta: _json, ...inJson } = written((await send('GET', `/${type}/${id}`, { accept: 'application/fhir+json' })).text)
       const { meta: _xml, ...inXml } = written(writeJson(fromXml(await send('GET', `/${type}/${id}`, XML))))
       expect(inJson, file).toEqual(sent)
       expect(inXml, file).toEqual(sent)

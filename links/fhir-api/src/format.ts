@@ -62,6 +62,16 @@ function mediaRange(text: string): MediaRange {
   return range
 }
 
+/** Whether a media type names a format of FHIR. */
+export function isFormatName(name: string): boolean {
+  return Object.hasOwn(kinds, name)
+}
+
+/** Media types that an Accept header takes, without their parameters. */
+export function namesOfAccept(header = ''): string[] {
+  return header.split(',').filter((part) => part.trim() !== '').map(mediaRange).flatMap(({ name, quality }) => (quality === 0 ? [] : [name]))
+}
+
 const isOurVersion = ({ version }: MediaRange): boolean => version === undefined || R4.test(version)
 
 /** The best of what an Accept header takes; undefined when it takes nothing that is given here. */

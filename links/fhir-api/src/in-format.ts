@@ -4,6 +4,7 @@ import { NotInXml, writeXml } from '@carespine/fhir/xml-write'
 import { Refusal } from '@carespine/kit/module'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { FHIR_JSON } from './answer.ts'
+import { givesContent, takesContent } from './binary-content.ts'
 import { compress, isBig } from './compress.ts'
 import { type Format, formatFor, isTaken, STORED_JSON } from './format.ts'
 
@@ -57,9 +58,9 @@ export function heedForm(request: FastifyRequest, parameters: URLSearchParams): 
 
 function refusalOf(request: FastifyRequest): Refusal | undefined {
   const { 'content-type': type, 'content-encoding': encoding } = request.headers
-  if (type?.includes(';') && !isTaken(type)) return new Refusal('INPUT_TYPE_UNSUPPORTED')
+  if (type?.includes(';') && !isTaken(type) && !takesContent(request)) return new Refusal('INPUT_TYPE_UNSUPPORTED')
   if (encoding !== undefined && encoding !== 'identity') return new Refusal('INPUT_TYPE_UNSUPPORTED')
-  if (request.answerFormat === undefined && !request.routeOptions.config.anyFormat) return new Refusal('FHIR_FORMAT_UNAVAILABLE')
+  if (request.answerFormat === undefined && !request.routeOptions.config.anyFormat && !givesContent(request)) return new Refusal('FHIR_FORMAT_UNAVAILABLE')
   return undefined
 }
 

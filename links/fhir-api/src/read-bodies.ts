@@ -2,7 +2,8 @@ import { readJson } from '@carespine/fhir/decimal-digits'
 import { readXml } from '@carespine/fhir/xml-read'
 import { readJsonBodies } from '@carespine/kit/json-body'
 import { Refusal } from '@carespine/kit/module'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { readContent } from './binary-content.ts'
 import { heedForm } from './in-format.ts'
 import { JSON_PATCH } from './interactions/patch.ts'
 import { FORM } from './read-request.ts'
@@ -19,6 +20,8 @@ export const bodyMessages = {
   },
 } as const
 
+const CONTENT_LIMIT = 32 * 1024 * 1024
+
 /** Bodies of this scope as what they hold, whichever format they came in: resources in JSON form, forms as pairs. */
 export function readBodies(fhir: FastifyInstance): void {
   readJsonBodies(fhir, ['application/json', 'application/fhir+json', 'text/json', JSON_PATCH], readJson)
@@ -33,6 +36,9 @@ export function readBodies(fhir: FastifyInstance): void {
     if ('issues' in read) done(new Refusal('FHIR_XML_INVALID', { issues: read.issues }))
     else done(null, read.resource)
   })
+  // Fastify's own, which would take it for text wherever it is sent.
+  fhir.removeContentTypeParser('text/plain')
+  fhir.addContentTypeParser('*', (request: FastifyRequest, payload: FastifyRequest['raw']) => readContent(request, payload, CONTENT_LIMIT))
   fhir.addContentTypeParser(FORM, { parseAs: 'string' }, (request, body, done) => {
     const parameters = new URLSearchParams(body as string)
     try {

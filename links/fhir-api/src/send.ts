@@ -3,6 +3,7 @@ import { outcome } from '@carespine/fhir/outcome'
 import type { Resource, Stored } from '@carespine/fhir/resource'
 import type { FastifyReply } from 'fastify'
 import { FHIR_JSON } from './answer.ts'
+import { sendContent } from './binary-content.ts'
 import type { Asked } from './interaction.ts'
 import type { Served } from './interactions.ts'
 import { hasVersion } from './preconditions.ts'
@@ -18,7 +19,8 @@ export function sendServed(asked: Asked, { body, version, updated }: Served): Fa
   const { reply } = asked
   reply.header('etag', `W/"${version}"`).header('last-modified', updated.toUTCString())
   const given = { ifNoneMatch: asked.header('if-none-match'), ifModifiedSince: asked.header('if-modified-since') }
-  return hasVersion(given, version, updated) ? reply.code(304).send() : send(reply, body)
+  if (hasVersion(given, version, updated)) return reply.code(304).send()
+  return sendContent(asked.request, reply, body) ? reply : send(reply, body)
 }
 
 const words = { created: 'was created', updated: 'was changed', existing: 'is there already' } as const
