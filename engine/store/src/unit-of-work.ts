@@ -1,23 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import { encounterReferenceOf, isSharedType, patientReferenceOf } from '@carespine/fhir/compartments'
-import { readJson, writeJson } from '@carespine/fhir/decimal-digits'
-import { idKey, indexEntries } from '@carespine/fhir/index-entries'
+import { isSharedType } from '@carespine/fhir/compartments'
+import { readJson } from '@carespine/fhir/decimal-digits'
+import { idKey } from '@carespine/fhir/index-entries'
 import type { Resource, ResourceOf, ResourceType, Stored } from '@carespine/fhir/resource'
 import type { SearchQuery } from '@carespine/fhir/search-query'
 import type { AuditEntry } from './audit.ts'
 import { checkBeforeCommit } from './check-before-commit.ts'
-import { commitStatement, emptyPlan, moveClock, type Plan } from './commit.ts'
+import { Claims } from './claims.ts'
+import { commitStatement, emptyPlan, type Plan } from './commit.ts'
 import {
   type Actor,
   type AuditNote,
   type EventAbout,
-  type EventEnvelope,
   type EventType,
   type Hint,
   type LookUp,
   type Origin,
   RESOURCE_CHANGED,
-  type ResourceChange,
   type SearchInput,
   SHARED_BRANCH,
   type Transaction,
@@ -25,6 +24,7 @@ import {
 } from './contract.ts'
 import type { Scope, Session } from './database.ts'
 import { lookUpWithin } from './look-up.ts'
+import { changeOf, type Envelope, envelopeOf, type Pending, planEvent, planWrite } from './plan-write.ts'
 import type { StoredRow } from './read-records.ts'
 import { refuse, storeRefusal } from './refusal.ts'
 import { searchOf } from './search-input.ts'
@@ -40,18 +40,6 @@ interface Known {
   body: Buffer
 }
 
-interface Pending {
-  resource: Stored<Resource>
-  branch: string
-  owner: string | null
-  deleted: boolean
-  /** Whether validation knew all that it asks about. */
-  settled: boolean
-  /** Version it replaces; 0 for a new resource. */
-  replaces: number
-  reason?: string
-}
-
 /** A transaction as it gathers what it will change. Nothing reaches the database before `finish`. */
 export class UnitOfWork implements Transaction {
   readonly actor: Actor
@@ -64,10 +52,8 @@ export class UnitOfWork implements Transaction {
   readonly #known = new Map<string, Known>()
   readonly #peeked = new Map<string, Known>()
   readonly #pending = new Map<string, Pending>()
-  readonly #envelopes: { envelope: Omit<EventEnvelope, 'sequence'>; patient: string | null }[] = []
-  /** Claims as they stood before this unit looked for what they are about, by key. */
-  readonly #watched = new Map<string, number>()
-  readonly #claimed = new Set<string>()
+  readonly #envelopes: Envelope[] = []
+  readonly #claims: Claims
   #opening: Promise<Session> | undefined
   readonly #reads: AuditEntry[] = []
   readonly #notes: AuditEntry[] = []
@@ -82,6 +68,7 @@ export class UnitOfWork implements Transaction {
     this.origin = origin
     this.now = now
     this.scope = store.scopeOf(actor)
+    this.#claims = new Claims((term) => store.keyring.hash(term))
   }
 
   /** True when there is something to commit. */
@@ -295,57 +282,18 @@ export class UnitOfWork implements Transaction {
   }
 
   async watch(things: readonly string[]): Promise<void> {
-    const keys = [...new Set(things.map((thing) => this.#claimKey(thing)))].filter((key) => !this.#watched.has(key))
-    if (keys.length === 0) return
-    const session = this.#opening && (await this.#opening)
-    const statement = { name: 'claims', text: 'select key::text, tick from store.claim where key = any ($1::int8[])', values: [keys] }
-    const rows = session
-      ? await session.query<{ key: string; tick: number }>(statement)
-      : await this.#store.database.query<{ key: string; tick: number }>(this.scope, statement, { retry: 'reads' })
-    for (const key of keys) this.#watched.set(key, 0)
-    for (const { key, tick } of rows) this.#watched.set(key, tick)
+    await this.#claims.watch(things, async () => {
+      const session = this.#opening && (await this.#opening)
+      return (statement) => (session ? session.query(statement) : this.#store.database.query(this.scope, statement, { retry: 'reads' }))
+    })
   }
 
   claim(thing: string): void {
-    const key = this.#claimKey(thing)
-    const tick = this.#watched.get(key)
-    if (tick === undefined) throw new Error('What is claimed must be watched before it is looked for')
-    if (this.#claimed.has(key)) return
-    this.#claimed.add(key)
-    this.plan.claims.push({ key, tick: tick + 1 })
-  }
-
-  #claimKey(thing: string): string {
-    return this.#store.keyring.hash(`claim:${thing}`)
+    this.#claims.claim(this.plan, thing)
   }
 
   emit<D>(type: EventType<D>, data: D, about: EventAbout): void {
-    const patient = about.patient ?? (about.resource && patientReferenceOf(about.resource))
-    const lane = about.lane ?? patient
-    const { kind, id, display } = this.actor
-    this.#envelopes.push({
-      envelope: {
-        id: randomUUID(),
-        type: type.type,
-        at: this.now.toISOString(),
-        actor: { kind, id, display },
-        ...(this.actor.portal === undefined ? {} : { portal: this.actor.portal }),
-        branch: about.branch ?? this.actor.branch,
-        correlationId: this.origin.correlationId,
-        ...(patient === undefined ? {} : { patient }),
-        ...(about.resource
-          ? {
-              resource: {
-                type: about.resource.resourceType,
-                id: about.resource.id,
-                version: about.resource.meta.versionId,
-              },
-            }
-          : {}),
-        data: type.parse(data),
-      },
-      patient: lane === undefined ? null : idKey(lane),
-    })
+    this.#envelopes.push(envelopeOf(this, type, data, about))
   }
 
   signal(hint: Hint): void {
@@ -383,89 +331,30 @@ export class UnitOfWork implements Transaction {
     }
     for (const one of pending) if (this.#store.followed.has(one.resource.resourceType)) this.#tellOfChange(one)
     // Whose record a version leaves is known of its predecessor alone.
-    const unread = pending.filter(({ replaces, resource: { resourceType: type, id } }) => replaces > 0 && !this.#seen(`${type}/${idKey(id)}`))
+    const unread = pending.filter((one) => one.replaces > 0 && !this.#before(one))
     await Promise.all(unread.map(({ resource }) => this.versionOf(resource.resourceType, resource.id)))
     const branches = new Set(pending.map(({ branch }) => branch))
     for (const { envelope } of this.#envelopes) branches.add(envelope.branch)
     for (const branch of branches) await this.#store.keyring.ensure(branch)
+    const unit = { store: this.#store, actor: this.actor, origin: this.origin, now: this.now }
     for (const [nth, one] of pending.entries()) {
       // A unit of thousands takes seconds to encrypt and index: others get their turn.
       if (nth % TURN === TURN - 1) await new Promise((resolve) => setImmediate(resolve))
-      this.#planWrite(one)
+      planWrite(plan, unit, one, this.#before(one))
     }
-    for (const { envelope, patient } of this.#envelopes) {
-      plan.events.push({
-        id: envelope.id,
-        type: envelope.type,
-        at: envelope.at,
-        patient,
-        branch: envelope.branch,
-        body: this.#store.keyring.seal(
-          envelope.branch,
-          Buffer.from(JSON.stringify(envelope)),
-          `event/${envelope.id}`,
-        ),
-      })
-      if (patient !== null) moveClock(plan, `${patient}/${envelope.branch}`, envelope.at, [])
-    }
+    for (const envelope of this.#envelopes) planEvent(plan, this.#store, envelope)
     plan.audits.push(...this.#reads, ...this.#notes)
     if (!this.changes && !this.inSession) plan.unchanged.clear()
     return plan
   }
 
-  // In order for each patient, and for each resource that is about none.
-  #tellOfChange({ resource, branch, deleted, replaces }: Pending): void {
-    const { resourceType: type, id, meta } = resource
-    const before = this.#seen(`${type}/${idKey(id)}`)
-    const isNew = replaces === 0 || before?.row.deleted === true
-    const data: ResourceChange = { type, id, version: Number(meta.versionId), interaction: deleted ? 'delete' : isNew ? 'create' : 'update' }
-    const about = { lane: (deleted ? before?.row.patient : patientReferenceOf(resource)) ?? id, resource, branch }
+  #tellOfChange(pending: Pending): void {
+    const { data, about } = changeOf(pending, this.#before(pending))
     this.emit({ type: RESOURCE_CHANGED, parse: () => data }, data, about)
   }
 
-  #planWrite({ resource, branch, owner, deleted, replaces, reason }: Pending): void {
-    const { plan } = this
-    const type = resource.resourceType
-    const key = idKey(resource.id)
-    const version = replaces + 1
-    const before = this.#seen(`${type}/${key}`)?.row.patient
-    const about = deleted ? before : patientReferenceOf(resource)
-    const patient = about ? idKey(about) : null
-    const encounter = deleted ? undefined : encounterReferenceOf(resource)
-    const { facts, columns } = deleted ? { facts: [], columns: {} } : indexEntries(resource, this.#store.searchIndex.written)
-    const updated = this.now.toISOString()
-    const writes = replaces === 0 ? plan.creates : plan.updates
-    const ofType = writes.get(type) ?? []
-    ofType.push({
-      type,
-      key,
-      version,
-      updated,
-      branch,
-      patient,
-      encounter: encounter === undefined ? null : idKey(encounter),
-      deleted,
-      owner,
-      facts: facts.map((fact) => this.#store.keyring.hash(fact)),
-      columns,
-      body: this.#store.keyring.seal(branch, Buffer.from(writeJson(resource)), `${type}/${key}/${version}`),
-    })
-    writes.set(type, ofType)
-    // The new version's own check covers the old one's.
-    const unchanged = plan.unchanged.get(type)
-    if (unchanged?.delete(`${key}/${branch}`) && unchanged.size === 0) plan.unchanged.delete(type)
-    plan.audits.push(
-      this.#store.auditEntry(this, this.now, {
-        resourceType: type,
-        resource: key,
-        version,
-        ...(patient === null ? {} : { patient }),
-        ...(reason === undefined ? {} : { reason: this.#store.keyring.seal(branch, Buffer.from(reason), `reason/${key}`) }),
-      }),
-    )
-    if (patient !== null) moveClock(plan, `${patient}/${branch}`, updated, [type])
-    // The record that it leaves changes too.
-    if (before && before !== patient) moveClock(plan, `${before}/${branch}`, updated, [])
+  #before({ resource }: Pending): StoredRow | undefined {
+    return this.#seen(`${resource.resourceType}/${idKey(resource.id)}`)?.row
   }
 
   /** True when a transaction is open in the database. */
