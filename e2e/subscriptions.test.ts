@@ -64,9 +64,14 @@ interface Wish {
   endpoint?: string
   header?: string[]
   maxCount?: number
+  heartbeatPeriod?: number
 }
 
-function subscription({ topic = 'resource-changed', filters = ['Observation?code=8867-4'], payload = 'id-only', type = 'rest-hook', endpoint = hook?.url, header, maxCount }: Wish = {}): Subscription {
+function subscription({ topic = 'resource-changed', filters = ['Observation?code=8867-4'], payload = 'id-only', type = 'rest-hook', endpoint = hook?.url, header, maxCount, heartbeatPeriod }: Wish = {}): Subscription {
+  const limits = [
+    ...(maxCount === undefined ? [] : [{ url: `${BACKPORT}-max-count`, valuePositiveInt: maxCount }]),
+    ...(heartbeatPeriod === undefined ? [] : [{ url: `${BACKPORT}-heartbeat-period`, valueUnsignedInt: heartbeatPeriod }]),
+  ]
   return {
     resourceType: 'Subscription',
     status: 'requested',
@@ -74,7 +79,7 @@ function subscription({ topic = 'resource-changed', filters = ['Observation?code
     criteria: `${TOPICS}/${topic}`,
     _criteria: { extension: filters.map((valueString) => ({ url: `${BACKPORT}-filter-criteria`, valueString })) },
     channel: {
-      ...(maxCount === undefined ? {} : { extension: [{ url: `${BACKPORT}-max-count`, valuePositiveInt: maxCount }] }),
+      ...(limits.length > 0 ? { extension: limits } : {}),
       type,
       ...(type === 'websocket' ? {} : { endpoint }),
       payload: 'application/fhir+json',
@@ -116,6 +121,29 @@ describe('a rest-hook', () => {
     expect(hook.received[0]?.headers).toMatchObject({ authorization: 'Bearer of-the-subscriber', 'content-type': 'application/fhir+json' })
     const status = await fhir.send<Bundle>('GET', `/Subscription/${id}/$status`)
     expect((status.body.entry?.[0]?.resource as Parameters | undefined)?.parameter).toContainEqual({ name: 'events-since-subscription-start', valueString: '3' })
+  })
+
+  test('hears that its line is alive when there was nothing to tell, once in its period', async () => {
+    hook = await receiver()
+    const id = await subscribe({ heartbeatPeriod: 60 })
+    const beats = (): Received[] => (hook?.received ?? []).filter(({ bundle }) => told(bundle).type === 'heartbeat')
+    await new Promise((done) => setTimeout(done, 1500))
+    expect(beats()).toHaveLength(0)
+    clock += 61_000
+    await until(() => beats().length === 1)
+    expect(told(beats()[0]?.bundle as Bundle)).toMatchObject({ type: 'heartbeat', numbers: [] })
+    await new Promise((done) => setTimeout(done, 1500))
+    expect(beats()).toHaveLength(1)
+    clock += 30_000
+    await writer.create(pulse(64))
+    await until(() => events(hook?.received ?? []).length === 1)
+    // What it was told just now says the same.
+    clock += 40_000
+    await new Promise((done) => setTimeout(done, 1500))
+    expect(beats()).toHaveLength(1)
+    clock += 21_000
+    await until(() => beats().length === 2)
+    await fhir.send('DELETE', `/Subscription/${id}`)
   })
 
   test('is signed: its secret proves body, id and time', async () => {

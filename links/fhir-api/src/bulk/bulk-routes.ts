@@ -10,6 +10,7 @@ import type { Caller } from '../interactions.ts'
 import { type InputRules, readInput } from '../operation-input.ts'
 import { preferencesOf } from '../preferences.ts'
 import { baseOf, callerOf, queryOf } from '../read-request.ts'
+import { sendOutcome } from '../send.ts'
 import { InputTooLarge, keepChunk, LineTooLong, readFile, sealChunk, wholeLines } from './chunks.ts'
 import { isGood } from './file-links.ts'
 import { type Asked, hasTooMany, keepJob, filesOf, ownJob } from './job.ts'
@@ -90,7 +91,7 @@ export function bulkRoutes(fhir: FastifyInstance, services: Services, { importOr
   })
   fhir.delete<{ Params: { job: string } }>('/$bulk-status/:job', signedIn, async (request, reply) => {
     await cancel(services, callerOf(request, 'fhir.bulk-delete'), request.params.job)
-    return sayOutcome(reply.code(202), 'The job and its files are deleted.')
+    return sendOutcome(reply.code(202), 'The job and its files are deleted.')
   })
   fhir.get<{ Params: { job: string; file: string } }>('/$bulk-file/:job/:file', signedIn, async (request, reply) => await sendFile(services, request, reply))
 }
@@ -170,10 +171,6 @@ async function receive(services: Services, caller: Caller, asked: Asked, body: R
 function accept(reply: FastifyReply, base: string, id: string, ignored: readonly Issue[]): FastifyReply {
   const issues: Issue[] = [{ severity: 'information', code: 'informational', diagnostics: 'The job was accepted. Ask for its status at the address in Content-Location.' }, ...ignored]
   return reply.code(202).header('content-location', `${base}/$bulk-status/${id}`).header('content-type', FHIR_JSON).send(Buffer.from(JSON.stringify(outcome(issues))))
-}
-
-function sayOutcome(reply: FastifyReply, diagnostics: string): FastifyReply {
-  return reply.header('content-type', FHIR_JSON).send(Buffer.from(JSON.stringify(outcome([{ severity: 'information', code: 'informational', diagnostics }]))))
 }
 
 async function cancel(services: Services, caller: Caller, id: string): Promise<void> {
