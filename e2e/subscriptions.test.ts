@@ -316,7 +316,7 @@ describe('other channels', () => {
   })
 
   test('a websocket that is bound with its token hears what waited and what comes; the token works once', async () => {
-    const id = await subscribe({ type: 'websocket', payload: 'full-resource' })
+    const id = await subscribe({ type: 'websocket', payload: 'full-resource', heartbeatPeriod: 60 })
     await writer.create(pulse(130))
     await hospital.settle()
     const { body } = await fhir.send<Parameters>('GET', `/Subscription/${id}/$get-ws-binding-token`)
@@ -344,6 +344,10 @@ describe('other channels', () => {
     // Longer than Socket.IO leaves an upgrade that is none of its own.
     await new Promise((done) => setTimeout(done, 1500))
     expect(first.socket.readyState).toBe(WebSocket.OPEN)
+    expect(first.heard).toHaveLength(3)
+    clock += 61_000
+    await until(() => first.heard.length >= 4)
+    expect(told(first.heard[3] as Bundle)).toMatchObject({ type: 'heartbeat', numbers: [] })
     first.socket.close()
   })
 })

@@ -14,6 +14,14 @@ const POLL_MILLISECONDS = 2000
 const BIND_MILLISECONDS = 30_000
 const MOST_CONNECTIONS = 1000
 
+interface Bound {
+  socket: WebSocket
+  last: Promise<void>
+  waiting: boolean
+  /** When it was last told something. */
+  toldAt: number
+}
+
 /**
  * Notifications over websockets, on the HTTP port beside the portals' live connections. A client sends
  * `bind-with-token <token>` and gets a handshake, what waits, and what comes. Returns how to stop.
@@ -22,7 +30,7 @@ export async function serveWebsockets(server: Server, services: Services): Promi
   const { database } = services.store
   const wss = new WebSocketServer({ noServer: true, maxPayload: 4096, perMessageDeflate: false })
   /** One connection for each subscription: the last that was bound. */
-  const bound = new Map<string, { socket: WebSocket; last: Promise<void>; waiting: boolean }>()
+  const bound = new Map<string, Bound>()
   const answering = new WeakSet<WebSocket>()
 
   server.on('upgrade', (request, socket, head) => {
@@ -64,7 +72,7 @@ export async function serveWebsockets(server: Server, services: Services): Promi
     const row = binding && binding.expires_at > services.now() ? await rowOf(binding.subscription) : undefined
     if (!binding || !row || row.owner !== binding.owner || row.channel !== 'websocket') return socket.close(1008, 'the token is not valid')
     bound.get(row.row)?.socket.close(1000, 'bound elsewhere')
-    bound.set(row.row, { socket, last: Promise.resolve(), waiting: false })
+    bound.set(row.row, { socket, last: Promise.resolve(), waiting: false, toldAt: services.now().getTime() })
     await say(socket, JSON.stringify(notificationOf(standingOf(row, openSealed<Settings>(services, row.branch, row.settings)), 'handshake', services.now())))
     push(row.row)
   }
@@ -76,11 +84,12 @@ export async function serveWebsockets(server: Server, services: Services): Promi
     one.waiting = true
     one.last = one.last.then(() => {
       one.waiting = false
-      return sendWaiting(row, one.socket).catch(() => services.log.warn('a websocket was not told'))
+      return sendWaiting(row, one).catch(() => services.log.warn('a websocket was not told'))
     })
   }
 
-  const sendWaiting = async (id: string, socket: WebSocket): Promise<void> => {
+  const sendWaiting = async (id: string, one: Bound): Promise<void> => {
+    const { socket } = one
     for (;;) {
       const row = await rowOf(id)
       if (!row || row.status === 'off' || row.channel !== 'websocket') return socket.close(1000, 'the subscription ended')
@@ -88,12 +97,24 @@ export async function serveWebsockets(server: Server, services: Services): Promi
       const actor = await subscriberOf(services.ask, row)
       if (!actor) return socket.close(1008, 'the account is closed')
       const events = await waitingEvents(database, id, opened.maxCount)
-      if (events.length === 0 || socket.readyState !== socket.OPEN) return
+      if (socket.readyState !== socket.OPEN) return
+      if (events.length === 0) return await beat(row, opened, one)
       const { shown, withheld } = await showEvents(services, actor, events, { payload: opened.payload, action: 'subscriptions.notify' })
-      if (shown.length > 0) await say(socket, JSON.stringify(notificationOf(standingOf(row, opened), 'event-notification', services.now(), shown, opened.payload)))
+      if (shown.length > 0) {
+        await say(socket, JSON.stringify(notificationOf(standingOf(row, opened), 'event-notification', services.now(), shown, opened.payload)))
+        one.toldAt = services.now().getTime()
+      }
       await settle(database, id, shown.map(({ number }) => String(number)), 'delivered', services.now())
       await settle(database, id, withheld, 'withheld', services.now())
     }
+  }
+
+  // Says that all is well when nothing was told for so long.
+  const beat = async (row: SubscriptionRow, opened: Settings, one: Bound): Promise<void> => {
+    const now = services.now()
+    if (row.heartbeat_seconds === null || now.getTime() - one.toldAt < row.heartbeat_seconds * 1000) return
+    one.toldAt = now.getTime()
+    await say(one.socket, JSON.stringify(notificationOf(standingOf(row, opened), 'heartbeat', now)))
   }
 
   const poll = setInterval(() => {
