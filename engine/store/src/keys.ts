@@ -93,6 +93,9 @@ export class Keyring {
   // them took longer than the hashes it saved.
   #hashes = new Map<string, string>()
   #olderHashes = new Map<string, string>()
+  readonly #sights = new Uint8Array(SIGHTS)
+  #sightsInRound = 0
+  #round = 1
   /** Keys that were looked for in the database and are not there. */
   readonly #sought = new Set<string>()
 
@@ -183,11 +186,27 @@ export class Keyring {
     await this.#load()
   }
 
+  // Numbers and phones of a record come once: kept at first sight, they filled both generations twice a second under
+  // creates, for the garbage collector to clear away.
+  #comesAgain(digest: Buffer): boolean {
+    if (++this.#sightsInRound > SIGHTS_IN_A_ROUND) {
+      this.#sightsInRound = 0
+      this.#round = (this.#round % 255) + 1
+    }
+    const place = digest.readUInt32BE(4) % SIGHTS
+    const isKnown = this.#sights[place] === this.#round
+    this.#sights[place] = this.#round
+    return isKnown
+  }
+
   /** Keyed hash of an index entry: a signed 64-bit integer in decimal. */
   hash(fact: string): string {
     const known = this.#hashes.get(fact)
     if (known !== undefined) return known
-    const hashed = this.#olderHashes.get(fact) ?? this.#digest(fact).readBigInt64BE(0).toString()
+    const older = this.#olderHashes.get(fact)
+    const digest = older === undefined ? this.#digest(fact) : undefined
+    const hashed = digest ? digest.readBigInt64BE(0).toString() : (older as string)
+    if (digest && !this.#comesAgain(digest)) return hashed
     if (this.#hashes.size >= HASHES_KEPT) {
       this.#olderHashes = this.#hashes
       this.#hashes = new Map()
@@ -199,6 +218,10 @@ export class Keyring {
 
 /** Index entries of one generation whose hashes are kept. */
 const HASHES_KEPT = 20_000
+/** Places where a first sight is noted; a power of two. */
+const SIGHTS = 2 ** 18
+/** Sights of one round: few enough that two entries seldom meet in a place. */
+const SIGHTS_IN_A_ROUND = 2 ** 15
 
 const BLOCK = 64
 

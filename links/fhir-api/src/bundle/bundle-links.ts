@@ -55,17 +55,17 @@ function refuseUnresolved(at: number): never {
 export function conditionalReferences(setting: Setting, resource: Resource): Map<string, Condition> {
   const found = new Map<string, Condition>()
   if (resource.resourceType === 'Bundle') return found
-  for (const reference of referencesIn(resource)) {
+  visitReferences(resource, (reference) => {
+    if (!reference.includes('?') || found.has(reference)) return
     const [, type = '', criteria = ''] = CONDITIONAL.exec(reference) ?? []
-    if (criteria !== '' && isResourceType(type) && !found.has(reference)) found.set(reference, conditionOf(setting, type, criteria))
-  }
+    if (criteria !== '' && isResourceType(type)) found.set(reference, conditionOf(setting, type, criteria))
+  })
   return found
 }
 
-function* referencesIn(value: unknown): Generator<string> {
-  if (typeof value !== 'object' || value === null) return
+function visitReferences(value: object, visit: (reference: string) => void): void {
   for (const [name, inner] of Object.entries(value)) {
-    if (name === 'reference' && typeof inner === 'string') yield inner
-    else yield* referencesIn(inner)
+    if (typeof inner === 'object' && inner !== null) visitReferences(inner as object, visit)
+    else if (name === 'reference' && typeof inner === 'string') visit(inner)
   }
 }
