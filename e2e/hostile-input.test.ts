@@ -62,6 +62,14 @@ beforeAll(async () => {
 })
 afterAll(() => hospital?.close())
 
+interface Told {
+  code?: string
+  message?: string
+  issue?: { code: string; diagnostics: string }[]
+  error?: string
+  error_description?: string
+}
+
 /** Sends raw bytes and checks that the answer is a refusal somebody can act on: 4xx with a code and a sentence. */
 async function refused(what: string, path: string, init: RequestInit, statuses?: readonly number[]): Promise<void> {
   const response = await fetch(hospital.url + path, init)
@@ -70,7 +78,9 @@ async function refused(what: string, path: string, init: RequestInit, statuses?:
   expect(response.status, told).toBeGreaterThanOrEqual(400)
   expect(response.status, told).toBeLessThan(500)
   if (statuses) expect(statuses, told).toContain(response.status)
-  const body = JSON.parse(text) as { code?: string; message?: string; resourceType?: string; issue?: { code: string; diagnostics: string }[]; error?: string; error_description?: string }
+  const answered = JSON.parse(text) as Told & { errors?: { message: string; extensions?: { resource?: Told } }[] }
+  // R4 GraphQL has the OperationOutcome in the extensions of an error.
+  const body = answered.errors?.[0]?.extensions?.resource ?? answered
   // RFC 6749, section 5.2, names the members of a token endpoint's answer.
   const [code, message] = body.issue ? [body.issue[0]?.code, body.issue[0]?.diagnostics] : [body.code ?? body.error, body.message ?? body.error_description]
   expect(code, told).toMatch(/^[\w-]+$/)
