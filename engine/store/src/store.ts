@@ -9,7 +9,8 @@ import { Batch } from './batch.ts'
 import { commitStatement, MARKED, merge, type Plan, signatureOf } from './commit.ts'
 import { type Actor, type EventEnvelope, type Hint, type LookUp, type Origin, SHARED_BRANCH } from './contract.ts'
 import { Database, type Scope, type Session, type Statement } from './database.ts'
-import { Keyring, type KeyShelf } from './keys.ts'
+import { keyShelf } from './key-shelf.ts'
+import { Keyring } from './keys.ts'
 import { LookUps, lookUpWithin } from './look-up.ts'
 import { OpenedBodies } from './opened-bodies.ts'
 import { PatientRecords } from './patient-records.ts'
@@ -69,8 +70,6 @@ export interface SearchOptions {
 /** What validation rests on: a change of one is seen by the next write. */
 const DEFINITIONS: readonly ResourceType[] = ['StructureDefinition', 'ValueSet', 'CodeSystem']
 
-const everywhere: Scope = { branches: '', patient: '' }
-
 /** Conflicts with somebody else's commit; the work may be done again from the start. */
 export function isConflict(error: unknown): boolean {
   if (error instanceof Refusal) return ['RECORD_MOVED_ON', 'RECORD_EXISTS', MARKED].includes(error.code)
@@ -118,7 +117,7 @@ export class Store {
   static async open(options: StoreOptions): Promise<Store> {
     const database = new Database(options.url, { connections: options.connections })
     try {
-      const keyring = await Keyring.open(options.kek, shelf(database))
+      const keyring = await Keyring.open(options.kek, keyShelf(database))
       await keyring.ensure(SHARED_BRANCH)
       const store = new Store(options, database, keyring)
       await store.searchIndex.refresh()
@@ -386,31 +385,3 @@ function conflictRefusal(error: Error): Error {
   const exists = error instanceof Refusal && error.code === 'RECORD_EXISTS'
   return isConflict(error) && !exists ? new Refusal('RECORD_BUSY') : error
 }
-
-function shelf(database: Database): KeyShelf {
-  return {
-    load: () =>
-      database.query(everywhere, { text: 'select branch, version, wrapped from store.branch_key order by 1, 2' }),
-    async keep(branch, version, wrapped) {
-      const [row] = await database.query<{ wrapped: Buffer }>(everywhere, {
-        text:
-          'with made as (insert into store.branch_key (branch, version, wrapped) values ($1, $2, $3) ' +
-          'on conflict do nothing returning wrapped) ' +
-          'select wrapped from made union all ' +
-          'select wrapped from store.branch_key where branch = $1 and version = $2',
-        values: [branch, version, wrapped],
-      })
-      return row?.wrapped ?? (await this.keep(branch, version, wrapped))
-    },
-    async keepSecret(name, wrapped) {
-      const [row] = await database.query<{ wrapped: Buffer }>(everywhere, {
-        text:
-          'with made as (insert into store.secret (name, wrapped) values ($1, $2) on conflict do nothing ' +
-          'returning wrapped) select wrapped from made union all select wrapped from store.secret where name = $1',
-        values: [name, wrapped],
-      })
-      return row?.wrapped ?? (await this.keepSecret(name, wrapped))
-    },
-  }
-}
-
