@@ -6,6 +6,7 @@ import { listDeadLetters, replayDeadLetters } from '@carespine/bus/dead-letters'
 import { rebuildChart } from '@carespine/chart/contract'
 import { addClient, firstBranch, listBranches } from '@carespine/identity/accounts'
 import { PORTALS } from '@carespine/identity/contract'
+import { rotateSigningKey } from '@carespine/identity/signing-keys'
 import { readConfig } from '@carespine/kit/config'
 import { createServices, registryOf } from '@carespine/kit/runtime'
 import { judgeCodes } from '@carespine/server/judge-codes'
@@ -31,6 +32,8 @@ const usage = `Usage: npm run cli -- <command>
   client create --role <role> [--name NAME] [--permissions P,P]
                                    make a confidential client; its secret is shown once
                                    roles: ${CLIENT_ROLES.join(', ')}
+  signing-key rotate [--at-once]   sign access tokens with a new key; those of the former one are good until they
+                                   expire, or with --at-once not any more: for a key that somebody else may have
   dead-letters                     events that could not be handled
   replay <id…|all>                 give dead letters back to their consumers
   dead-notifications               events of subscriptions that no attempt could deliver
@@ -134,6 +137,12 @@ const commands: Readonly<Record<string, (installation: Installation, args: reado
   client: (installation, [verb, ...args]) => {
     if (verb !== 'create') throw new Error('client create is what there is.')
     return createClient(installation, args)
+  },
+  'signing-key': async ({ services }, [verb, ...args]) => {
+    if (verb !== 'rotate') throw new Error('signing-key rotate is what there is.')
+    const former = args.includes('--at-once') ? 'at-once' : 'until-tokens-end'
+    const kid = await services.transact(services.system('identity'), originOf('identity.rotate-signing-key'), ({ tx, now }) => rotateSigningKey(tx, now, former))
+    say(`Key ${kid} signs from now on. ${former === 'at-once' ? 'Tokens of former keys are refused within seconds; browsers get new ones by themselves.' : 'Tokens of the former one are good until they expire.'}`)
   },
   'dead-letters': async ({ store }) => {
     const letters = await listDeadLetters(store.database)

@@ -20,6 +20,8 @@ function isAddress(text: string): boolean {
 const processRoles = ['api', 'worker', 'links', 'sockets'] as const
 export type ProcessRole = (typeof processRoles)[number]
 
+const SESSION_LIMIT = /^([a-z]+)=([1-9]\d{0,3})\/([1-9]\d{0,4})$/
+
 const Environment = z.object({
   PORT: port(8080),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -43,6 +45,7 @@ const Environment = z.object({
   MAIL_FROM: z.email().optional(),
   MAIL_TLS: z.enum(['required', 'optional']).default('required'),
   MAIL_CONTENT: z.enum(['no-resources', 'resources']).default('no-resources'),
+  SESSION_LIMITS: list('').pipe(z.array(z.string().regex(SESSION_LIMIT, 'give minutes idle and altogether by portal, such as nurse=5/720,patient=60/1440'))),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 })
 
@@ -82,6 +85,8 @@ export interface Config {
     /** Hours after which the files of a bulk job are removed. */
     fileHours: number
   }
+  /** By portal: minutes without activity and altogether after which a session ends, where they are not those that ship. */
+  sessions: Readonly<Record<string, { idleMinutes: number; minutes: number }>>
   logLevel: string
 }
 
@@ -120,6 +125,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       ...(data.MAIL_URL === undefined || data.MAIL_FROM === undefined ? {} : { mail: { url: data.MAIL_URL, from: data.MAIL_FROM, tls: data.MAIL_TLS, content: data.MAIL_CONTENT } }),
     },
     bulk: { importOrigins: data.BULK_IMPORT_ORIGINS, fileHours: data.BULK_FILE_HOURS },
+    sessions: Object.fromEntries(
+      data.SESSION_LIMITS.map((text) => {
+        const [, portal = '', idle, whole] = SESSION_LIMIT.exec(text) ?? []
+        return [portal, { idleMinutes: Number(idle), minutes: Number(whole) }]
+      }),
+    ),
     logLevel: data.LOG_LEVEL,
   }
 }

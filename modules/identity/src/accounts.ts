@@ -192,22 +192,32 @@ export function waitAfter(failures: number): number {
   return failures < 5 ? 0 : Math.min(900, 2 ** (failures - 4))
 }
 
+/**
+ * What an account may do in one portal: that portal's permissions alone. Who works here and is treated here as well is a
+ * patient in the patient portal and nowhere else. Without a portal (a subscription of the account): all that it works as.
+ */
 export function userActor(account: Account, session: { id: string; portal: string }): Actor {
+  const staffRoles = account.roles.filter((role) => role !== 'patient')
+  const everyRole = staffRoles.length > 0 ? staffRoles : account.roles
+  const isPatient = session.portal === 'patient' || staffRoles.length === 0
   return {
     kind: 'user',
     id: account.id,
     display: account.display,
     roles: account.roles,
-    // The portal's permissions only: what else the person may do, they do in its portal.
-    permissions: permissionsOf(account.roles.includes(session.portal) ? [session.portal] : account.roles),
+    permissions: permissionsOf(session.portal === '' ? everyRole : account.roles.filter((role) => role === session.portal)),
     branches: account.branches,
     branch: account.branch,
-    ...(account.patient === undefined ? {} : { patient: account.patient }),
-    ...(account.practitioner === undefined ? {} : { practitioner: account.practitioner }),
+    // Nobody in the patient portal sees more than their own record: without one, nothing.
+    ...(isPatient ? { patient: account.patient ?? NO_PATIENT } : {}),
+    ...(account.practitioner === undefined || isPatient ? {} : { practitioner: account.practitioner }),
     portal: session.portal,
     session: session.id,
   }
 }
+
+/** Of no patient at all. */
+const NO_PATIENT = 'none'
 
 interface ClientRow {
   id: string

@@ -4,9 +4,10 @@ import type { Refusal } from '@carespine/kit/module'
 import type { Transaction } from '@carespine/store/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Account, userActor } from './accounts.ts'
-import type { SignedIn } from './contract.ts'
+import type { SessionClock, SignedIn } from './contract.ts'
 import type { Desk } from './desk.ts'
-import { SESSION_SECONDS, type Started, signedIn, startSession } from './sessions.ts'
+import { deviceName } from './device-name.ts'
+import { type Started, signedIn, startSession, type Whereabouts } from './sessions.ts'
 
 const COOKIE = 'carespine_refresh'
 
@@ -14,23 +15,37 @@ const COOKIE = 'carespine_refresh'
 export type Admission = { refusal: Refusal } | Admitted
 type Admitted = Started & { account: Account; portal: string }
 
+/** Where somebody wants to go, and from where they come. */
+export interface Entry {
+  portal: string
+  at: Whereabouts
+  now: Date
+}
+
+export function entryOf(request: FastifyRequest, portal: string, now: Date): Entry {
+  return { portal, at: { device: deviceName(request.headers['user-agent']), address: request.ip }, now }
+}
+
 /**
  * Somebody has shown who they are, by whichever way. What else is demanded before the session starts is demanded here;
  * it is the only way to a session.
  */
-export async function admit(tx: Transaction, account: Account, { portal, now }: { portal: string; now: Date }): Promise<Admission> {
+export async function admit(desk: Desk, tx: Transaction, account: Account, entry: Entry): Promise<Admission> {
   tx.record({ action: 'identity.login', outcome: 'success' })
-  return { account, portal, ...(await startSession(tx, account.id, portal, now)) }
+  return { account, portal: entry.portal, ...(await startSession(tx, account.id, { ...entry, limit: desk.limits(entry.portal) })) }
 }
 
 /** What a browser is answered that begins or goes on with a session: the refresh token as a cookie, the rest as JSON. */
-export async function answerWith(desk: Desk, request: FastifyRequest, reply: FastifyReply, admission: Admission): Promise<{ accessToken: string; user: SignedIn }> {
+export async function answerWith(desk: Desk, request: FastifyRequest, reply: FastifyReply, admission: Admission): Promise<{ accessToken: string; user: SignedIn; clock: SessionClock }> {
   if ('refusal' in admission) throw admission.refusal
-  const { account, session, portal, refresh } = admission
-  setCookie(reply, request, refresh)
+  const { account, session, portal, refresh, startedAt } = admission
+  const now = desk.services.now()
+  const { idleMinutes, minutes } = desk.limits(portal)
+  const clock = { idleSeconds: idleMinutes * 60, secondsLeft: Math.max(0, Math.floor(minutes * 60 - (now.getTime() - startedAt.getTime()) / 1000)) }
+  setCookie(reply, request, refresh, clock.secondsLeft)
   const origin = { correlationId: randomUUID(), action: 'identity.me', module: 'identity' }
   const user = await desk.services.view(desk.system(), origin, ({ view }) => signedIn(view, account, userActor(account, { id: session, portal })))
-  return { accessToken: await desk.tokens().issue({ sub: account.id, kind: 'user', session, portal }, desk.services.now()), user }
+  return { accessToken: await desk.tokens().issue({ sub: account.id, kind: 'user', session, portal }, now), user, clock }
 }
 
 /** The refresh token of a request. Refuses without the header that a page of another site cannot set. */
@@ -43,12 +58,12 @@ export function clearCookie(reply: FastifyReply): void {
   reply.clearCookie(COOKIE, { path: '/api/auth' })
 }
 
-function setCookie(reply: FastifyReply, request: FastifyRequest, refresh: string): void {
+function setCookie(reply: FastifyReply, request: FastifyRequest, refresh: string, seconds: number): void {
   reply.setCookie(COOKIE, refresh, {
     path: '/api/auth',
     httpOnly: true,
     sameSite: 'strict',
     secure: request.protocol === 'https',
-    maxAge: SESSION_SECONDS,
+    maxAge: seconds,
   })
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { clientActor } from './accounts.ts'
 import { countFailure, remainingWait } from './attempts.ts'
 import { type Desk, schema } from './desk.ts'
-import { ACCESS_SECONDS } from './tokens.ts'
+import { ACCESS_SECONDS } from './signing-keys.ts'
 
 /** Sign-in of clients with OAuth 2 client credentials (RFC 6749, section 4.4), and the keys that access tokens are checked by. */
 export function clientTokenRoutes(app: FastifyInstance, desk: Desk): void {
@@ -50,7 +50,7 @@ export function clientTokenRoutes(app: FastifyInstance, desk: Desk): void {
     return { access_token: token, token_type: 'Bearer', expires_in: ACCESS_SECONDS }
   })
 
-  app.get('/.well-known/jwks.json', { config: { allow: 'anyone' }, schema: schema('Public keys of the access tokens') }, async () => desk.tokens().jwks)
+  app.get('/.well-known/jwks.json', { config: { allow: 'anyone' }, schema: schema('Public keys of the access tokens') }, async () => await desk.tokens().jwks())
 }
 
 function basicCredentials(header: string | undefined): { id: string; secret: string } | undefined {

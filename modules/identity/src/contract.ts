@@ -11,6 +11,7 @@ export type Branch = z.infer<typeof Branch>
 /** Who is signed in, as screens see it. */
 export const SignedIn = z.object({
   id: z.string(),
+  email: z.string(),
   display: z.string(),
   roles: z.array(z.string()),
   permissions: z.array(z.string()),
@@ -22,6 +23,21 @@ export const SignedIn = z.object({
   locale: z.string(),
 })
 export type SignedIn = z.infer<typeof SignedIn>
+
+/** How long a session may still last; the server ends it, screens say so in time. */
+export const SessionClock = z.object({
+  /** Seconds without activity after which it ends. */
+  idleSeconds: z.number(),
+  /** Seconds from now to its end, whatever is done. */
+  secondsLeft: z.number(),
+})
+export type SessionClock = z.infer<typeof SessionClock>
+
+/** Why there is no session to go on with, in the details of IDENTITY_REFRESH_INVALID. */
+export type SessionEnd = 'idle' | 'too long' | 'ended' | 'unknown'
+
+/** Seconds since somebody last touched the screen; a caller without one leaves it out, and every call is activity. */
+export const Activity = z.object({ idleSeconds: z.number().min(0).max(86_400).default(0) })
 
 export const Login = z.object({ email: z.string().trim().min(3).max(200), password: z.string().min(1).max(200), portal: Portal })
 
@@ -79,6 +95,56 @@ export const disableUser = action({
   output: z.object({ userId: z.string() }),
 })
 
+export const OpenSession = z.object({
+  id: z.string(),
+  portal: z.string(),
+  startedAt: z.string(),
+  /** When its person last did something. */
+  activeAt: z.string(),
+  /** Browser and system, such as `Chrome, Windows`; empty when it does not say. */
+  device: z.string(),
+  address: z.string(),
+  /** The one that asks. */
+  current: z.boolean(),
+})
+export type OpenSession = z.infer<typeof OpenSession>
+
+export const mySessions = action({
+  kind: 'query',
+  name: 'identity.my-sessions',
+  allow: 'signed-in',
+  summary: 'Where the one who asks is signed in.',
+  input: z.object({}),
+  output: z.object({ sessions: z.array(OpenSession) }),
+})
+
+export const endMySessions = action({
+  kind: 'command',
+  name: 'identity.end-my-sessions',
+  allow: 'signed-in',
+  summary: 'Ends one session of the one who asks, or without `sessionId` all others.',
+  input: z.object({ sessionId: z.uuid().optional() }),
+  output: z.object({ ended: z.number() }),
+})
+
+export const sessionsOf = action({
+  kind: 'query',
+  name: 'identity.sessions-of',
+  allow: 'identity.manage',
+  summary: 'Where a user is signed in.',
+  input: z.object({ userId: z.uuid() }),
+  output: z.object({ sessions: z.array(OpenSession) }),
+})
+
+export const endSessionsOf = action({
+  kind: 'command',
+  name: 'identity.end-sessions-of',
+  allow: 'identity.manage',
+  summary: 'Ends one session of a user, or without `sessionId` all of them.',
+  input: z.object({ userId: z.uuid(), sessionId: z.uuid().optional() }),
+  output: z.object({ ended: z.number() }),
+})
+
 /** The branches of this installation, in the order they were made. */
 export const branches = question({
   name: 'identity.branches',
@@ -131,6 +197,8 @@ export const refusals = {
   IDENTITY_PORTAL_NOT_YOURS: { status: 403, message: 'This account has no access to this portal. Choose another one.' },
   IDENTITY_TOKEN_INVALID: { status: 401, message: 'The sign-in has ended or is not valid. Sign in again.' },
   IDENTITY_REFRESH_INVALID: { status: 401, message: 'The session has ended. Sign in again.' },
+  IDENTITY_SESSION_GONE: { status: 404, message: 'This session has ended already.' },
+  IDENTITY_PERSON_NEEDED: { status: 403, message: 'This is for people who signed in, not for clients.' },
   IDENTITY_CSRF_HEADER: { status: 403, message: 'Send the header X-Carespine-Csrf with this request.' },
   IDENTITY_SETUP_INVALID: { status: 410, message: 'This set-up link was used or has expired. Restart the server for a new one.' },
   IDENTITY_EMAIL_TAKEN: { status: 409, message: 'An account with this e-mail exists.' },

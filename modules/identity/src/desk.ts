@@ -3,6 +3,7 @@ import { refuse } from '@carespine/kit/module'
 import type { Actor, Transaction } from '@carespine/store/contract'
 import type { FastifyRequest } from 'fastify'
 import { Attempts } from './attempts.ts'
+import type { SessionLimit } from './session-limits.ts'
 import type { TokenOffice } from './tokens.ts'
 
 /** What the routes of sign-in share. */
@@ -11,6 +12,8 @@ export interface Desk {
   tokens(): TokenOffice
   /** Makes what is remembered of a session (or of a client) go at once. */
   forget(key: string): void
+  /** How long sessions of a portal last. */
+  limits(portal: string): SessionLimit
   system(): Actor
   /** One unit of work as the module itself, for somebody who is not signed in yet. */
   transact<T>(request: FastifyRequest, action: string, run: (tx: Transaction) => Promise<T>): Promise<T>
@@ -19,7 +22,10 @@ export interface Desk {
   limited(request: FastifyRequest): Promise<void>
 }
 
-export function openDesk(services: Services, office: Pick<Desk, 'tokens' | 'forget'>): Desk {
+/** What the module brings to the desk. */
+export type Office = Pick<Desk, 'tokens' | 'forget' | 'limits'>
+
+export function openDesk(services: Services, office: Office): Desk {
   const system = (): Actor => services.system('identity')
   const attempts = new Attempts()
   return {

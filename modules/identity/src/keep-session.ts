@@ -2,8 +2,9 @@ import { refuse } from '@carespine/kit/module'
 import type { FastifyInstance } from 'fastify'
 import { findAccount } from './accounts.ts'
 import { answerWith, clearCookie, refreshTokenOf } from './admit.ts'
-import { type Desk, schema } from './desk.ts'
-import { endSessionOf, rotate, signedIn } from './sessions.ts'
+import { Activity, type SessionEnd } from './contract.ts'
+import { type Desk, parse, schema } from './desk.ts'
+import { endSessionOf, noteActivity, rotate, signedIn } from './sessions.ts'
 
 /** Going on with a session, ending it, and whose it is. */
 export function sessionRoutes(app: FastifyInstance, desk: Desk): void {
@@ -11,11 +12,20 @@ export function sessionRoutes(app: FastifyInstance, desk: Desk): void {
 
   app.post('/api/auth/refresh', { config: { allow: 'anyone' }, onRequest: desk.limited, schema: schema('A new access token for the session') }, async (request, reply) => {
     const given = refreshTokenOf(request)
-    if (given === undefined) return refuse('IDENTITY_REFRESH_INVALID')
-    const result = await desk.transact(request, 'identity.refresh', (tx) => rotate(tx, given, services.now()))
-    if (result) return await answerWith(desk, request, reply, result)
+    const { idleSeconds } = parse(Activity, request.body)
+    if (given === undefined) return refuse('IDENTITY_REFRESH_INVALID', { end: 'unknown' satisfies SessionEnd })
+    const result = await desk.transact(request, 'identity.refresh', (tx) => rotate(tx, given, { idleSeconds, limits: desk.limits, now: services.now() }))
+    if (!('over' in result)) return await answerWith(desk, request, reply, result)
     clearCookie(reply)
-    return refuse('IDENTITY_REFRESH_INVALID')
+    return refuse('IDENTITY_REFRESH_INVALID', { end: result.over })
+  })
+
+  app.post('/api/auth/active', { config: { allow: 'signed-in' }, schema: schema('Somebody is at the screen: the session is not idle') }, async (request) => {
+    const { idleSeconds } = parse(Activity, request.body)
+    const { session } = request.actor
+    if (session === undefined) return refuse('IDENTITY_PERSON_NEEDED')
+    await desk.transact(request, 'identity.active', (tx) => noteActivity(tx, session, new Date(services.now().getTime() - idleSeconds * 1000)))
+    return {}
   })
 
   app.post('/api/auth/logout', { config: { allow: 'anyone' }, schema: schema('End the session') }, async (request, reply) => {

@@ -5,16 +5,26 @@ import type { Actor } from '@carespine/store/contract'
 import { clientActor, findAccount, userActor } from './accounts.ts'
 import { forgetAttempts } from './attempts.ts'
 import { refusals } from './contract.ts'
+import { type SessionLimits, sessionLimits, whyOver } from './session-limits.ts'
+import { tidySessions } from './sessions.ts'
+import { sessionActions } from './show-sessions.ts'
 import { signInRoutes } from './sign-in-routes.ts'
+import { rotateSigningKeys } from './signing-keys.ts'
 import { ActorCache, type Claims, TokenOffice } from './tokens.ts'
 import { actorNowAnswer, branchesAnswer, createUserCommand, disableUserCommand, listUsersQuery, practitionersWithAnswer, usersWhoAnswer } from './users.ts'
 
+export interface IdentitySettings {
+  /** Limits of sessions by portal, where they are not those that ship. */
+  sessions?: SessionLimits
+}
+
 /** Accounts, sign-in, sessions, tokens; and the authenticator that every route asks. */
-export function createIdentity(): {
+export function createIdentity({ sessions }: IdentitySettings = {}): {
   module: ReturnType<typeof defineModule>
   authenticator(services: Services): Promise<Authenticator>
 } {
   const actors = new ActorCache()
+  const limits = sessionLimits(sessions)
   let office: TokenOffice | undefined
   const tokens = (): TokenOffice => office ?? refuse('STORE_UNAVAILABLE')
 
@@ -29,8 +39,12 @@ export function createIdentity(): {
     const origin = { correlationId: randomUUID(), action: 'identity.check', module: 'identity' }
     return await services.view(services.system('identity'), origin, async ({ view }) => {
       if (claims.kind === 'client') return (await clientActor(view, claims.sub)) ?? refuse('IDENTITY_TOKEN_INVALID')
-      const [session] = await view.sql('select 1 from identity.session where id = $1 and ended_at is null', [claims.session])
-      const account = session && (await findAccount(view, claims.sub))
+      const [session] = await view.sql<{ portal: string; started_at: Date; active_at: Date }>(
+        'select portal, started_at, active_at from identity.session where id = $1 and user_id = $2 and ended_at is null',
+        [claims.session, claims.sub],
+      )
+      const goesOn = session && !whyOver(session, limits(session.portal), services.now())
+      const account = goesOn ? await findAccount(view, claims.sub) : undefined
       if (!account?.active) return refuse('IDENTITY_TOKEN_INVALID')
       return userActor(account, { id: claims.session ?? '', portal: claims.portal ?? '' })
     })
@@ -40,14 +54,14 @@ export function createIdentity(): {
     module: defineModule({
       name: 'identity',
       migrations: new URL('../migrations/', import.meta.url),
-      actions: [listUsersQuery, createUserCommand, disableUserCommand],
+      actions: [listUsersQuery, createUserCommand, disableUserCommand, ...sessionActions(limits)],
       answers: [actorNowAnswer, usersWhoAnswer, practitionersWithAnswer, branchesAnswer],
-      jobs: [forgetAttempts],
+      jobs: [forgetAttempts, rotateSigningKeys, tidySessions(limits)],
       refusals,
-      routes: (app, services) => signInRoutes(app, services, { tokens, forget: (key) => actors.forget(key) }),
+      routes: (app, services) => signInRoutes(app, services, { tokens, limits, forget: (key) => actors.forget(key) }),
     }),
     async authenticator(services) {
-      office = await TokenOffice.open(services.store)
+      office = await TokenOffice.open(services)
       return {
         async actorOf(token) {
           const claims = await tokens().check(token, services.now())

@@ -1,13 +1,13 @@
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance } from 'fastify'
 import { clientTokenRoutes } from './client-tokens.ts'
-import { type Desk, openDesk } from './desk.ts'
+import { type Office, openDesk } from './desk.ts'
 import { sessionRoutes } from './keep-session.ts'
 import { setUpRoute } from './set-up.ts'
 import { signInRoute } from './sign-in.ts'
 
 /** Every way in, by what somebody does. */
-export function signInRoutes(app: FastifyInstance, services: Services, office: Pick<Desk, 'tokens' | 'forget'>): void {
+export function signInRoutes(app: FastifyInstance, services: Services, office: Office): void {
   const desk = openDesk(services, office)
   signInRoute(app, desk)
   sessionRoutes(app, desk)

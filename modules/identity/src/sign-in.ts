@@ -1,7 +1,7 @@
 import { Refusal } from '@carespine/kit/module'
 import type { FastifyInstance } from 'fastify'
 import { emailKey, findByEmail, passwordFits } from './accounts.ts'
-import { admit, type Admission, answerWith } from './admit.ts'
+import { admit, type Admission, answerWith, entryOf } from './admit.ts'
 import { countFailure, remainingWait } from './attempts.ts'
 import { Login } from './contract.ts'
 import { type Desk, parse, schema } from './desk.ts'
@@ -23,7 +23,7 @@ export function signInRoute(app: FastifyInstance, desk: Desk): void {
       }
       if (!account.roles.includes(input.portal)) return { refusal: new Refusal('IDENTITY_PORTAL_NOT_YOURS') }
       await tx.sql('delete from identity.failure where key = $1', [tried.who])
-      return await admit(tx, account, { portal: input.portal, now })
+      return await admit(desk, tx, account, entryOf(request, input.portal, now))
     })
     return await answerWith(desk, request, reply, admission)
   })

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { type CryptoKey, exportJWK, exportPKCS8, generateKeyPair, importJWK, importPKCS8, type JWK, jwtVerify, SignJWT } from 'jose'
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
 import type { Actor } from '@carespine/store/contract'
+import { type CryptoKey, decodeProtectedHeader, type JWK, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
+import { ACCESS_SECONDS, ensureSigningKey, loadSigningKeys, type SigningKey } from './signing-keys.ts'
 
-/** Life of an access token. */
-export const ACCESS_SECONDS = 600
 const ISSUER = 'carespine'
+/** What another process did to the keys is known here within this time, as is the end of a session. */
+const KEYS_MILLISECONDS = 5000
+/** Tokens of keys that do not exist make nobody look for them more often than this. */
+const SEEK_MILLISECONDS = 500
 
 /** What an access token says: who, and in which session. What they may do is looked up, not carried. */
 export interface Claims {
@@ -17,59 +20,93 @@ export interface Claims {
   portal?: string
 }
 
-/** Signs and checks access tokens: ES256, a key of this installation. */
+/** Signs and checks access tokens: ES256, with keys that change while tokens of the last one still live. */
 export class TokenOffice {
-  readonly #privateKey: CryptoKey
-  readonly #publicKey: CryptoKey
-  readonly jwks: { keys: JWK[] }
-  readonly #checked = new LRUCache<string, { claims: Claims; expires: number }>({ max: 5000 })
+  readonly #services: Services
+  readonly #checked = new LRUCache<string, { claims: Claims; expires: number; kid: string }>({ max: 5000 })
+  #keys: ReadonlyMap<string, SigningKey> = new Map()
+  #current: { kid: string; privateKey: CryptoKey } | undefined
+  #loadedAt = Number.NEGATIVE_INFINITY
+  #loading: Promise<void> | undefined
 
-  private constructor(privateKey: CryptoKey, publicKey: CryptoKey, jwk: JWK) {
-    this.#privateKey = privateKey
-    this.#publicKey = publicKey
-    this.jwks = { keys: [jwk] }
+  private constructor(services: Services) {
+    this.#services = services
   }
 
-  /** The signing key of this installation, made at the first start; kept in the database, wrapped, for every process. */
-  static async open({ keyring }: Services['store']): Promise<TokenOffice> {
-    const { privateKey: fresh } = await generateKeyPair('ES256', { extractable: true })
-    const kept = await keyring.secret('token-signing-key', Buffer.from(await exportPKCS8(fresh)))
-    const privateKey = await importPKCS8(kept.toString(), 'ES256', { extractable: true })
-    const { d: _secret, ...jwk } = await exportJWK(privateKey)
-    const publicKey = (await importJWK(jwk, 'ES256')) as CryptoKey
-    return new TokenOffice(privateKey, publicKey, { ...jwk, alg: 'ES256', use: 'sig', kid: 'carespine-1' })
+  /** With the keys of this installation; makes the first at its first start. */
+  static async open(services: Services): Promise<TokenOffice> {
+    const office = new TokenOffice(services)
+    await services.transact(services.system('identity'), { correlationId: randomUUID(), action: 'identity.signing-keys', module: 'identity' }, ({ tx, now }) => ensureSigningKey(tx, now))
+    await office.#load()
+    return office
+  }
+
+  /** The current key and those whose tokens may still live (RFC 7517). */
+  async jwks(): Promise<{ keys: JWK[] }> {
+    await this.#keepUp()
+    return { keys: [...this.#keys.values()].filter((key) => isLive(key, this.#services.now())).map(({ jwk }) => jwk) }
   }
 
   async issue(claims: Claims, now: Date): Promise<string> {
+    await this.#keepUp()
+    const { kid, privateKey } = this.#current ?? refuse('STORE_UNAVAILABLE')
     const issued = Math.floor(now.getTime() / 1000)
     const { sub, ...rest } = claims
     return await new SignJWT(rest)
-      .setProtectedHeader({ alg: 'ES256', kid: 'carespine-1' })
+      .setProtectedHeader({ alg: 'ES256', kid })
       .setSubject(sub)
       .setIssuer(ISSUER)
       .setJti(randomUUID())
       .setIssuedAt(issued)
       .setExpirationTime(issued + ACCESS_SECONDS)
-      .sign(this.#privateKey)
+      .sign(privateKey)
   }
 
-  /** Claims of a token; refuses when it is forged or expired. Checked signatures are remembered until they expire. */
+  /** Claims of a token; refuses when it is forged, expired or of a key that has ended. Checked signatures are remembered. */
   async check(token: string, now: Date): Promise<Claims> {
+    if (performance.now() - this.#loadedAt > KEYS_MILLISECONDS) await this.#keepUp()
     const known = this.#checked.get(token)
     if (known) {
-      if (known.expires > now.getTime()) return known.claims
+      const key = this.#keys.get(known.kid)
+      if (known.expires > now.getTime() && key && isLive(key, now)) return known.claims
       return refuse('IDENTITY_TOKEN_INVALID')
     }
     try {
-      const { payload } = await jwtVerify(token, this.#publicKey, { issuer: ISSUER, algorithms: ['ES256'], currentDate: now })
+      const { kid = '' } = decodeProtectedHeader(token)
+      if (!this.#keys.has(kid)) await this.#keepUp(SEEK_MILLISECONDS)
+      const key = this.#keys.get(kid)
+      if (!key || !isLive(key, now)) return refuse('IDENTITY_TOKEN_INVALID')
+      const { payload } = await jwtVerify(token, key.publicKey, { issuer: ISSUER, algorithms: ['ES256'], currentDate: now })
       const { sub, kind, session, portal, exp } = payload as unknown as Claims & { exp: number }
       const claims = { sub, kind, ...(session ? { session } : {}), ...(portal ? { portal } : {}) }
-      this.#checked.set(token, { claims, expires: exp * 1000 })
+      this.#checked.set(token, { claims, expires: exp * 1000, kid })
       return claims
     } catch {
       return refuse('IDENTITY_TOKEN_INVALID')
     }
   }
+
+  /** Looks again when the last look is older. Without a database the keys that are known go on. */
+  async #keepUp(milliseconds = KEYS_MILLISECONDS): Promise<void> {
+    if (performance.now() - this.#loadedAt <= milliseconds) return
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined
+    })
+    await this.#loading.catch(() => undefined)
+  }
+
+  async #load(): Promise<void> {
+    const services = this.#services
+    const origin = { correlationId: randomUUID(), action: 'identity.signing-keys', module: 'identity' }
+    const { keys, current } = await services.view(services.system('identity'), origin, ({ view }) => loadSigningKeys(view, services.now()))
+    this.#keys = new Map(keys.map((key) => [key.kid, key]))
+    this.#current = current
+    this.#loadedAt = performance.now()
+  }
+}
+
+function isLive({ endsAt }: SigningKey, now: Date): boolean {
+  return endsAt === undefined || endsAt > now
 }
 
 /** Remembers actors for a few seconds: an ended session or a closed account is noticed within this time. */

@@ -1,6 +1,7 @@
 import { answer, command, query } from '@carespine/kit/module'
 import { addUser, clientActor, draftPractitioner, findAccount, listAccounts, listBranches, userActor } from './accounts.ts'
 import { actorNow, branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
+import { endSessions } from './sessions.ts'
 
 export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
   users: (await listAccounts(view)).map(({ id, email, display, roles, branch, active }) => ({ id, email, display, roles, branch, active })),
@@ -16,7 +17,7 @@ export const createUserCommand = command(createUser, async (input, { tx }) => {
 
 export const disableUserCommand = command(disableUser, async ({ userId }, { tx, now }) => {
   await tx.sql('update identity.user_account set active = false where id = $1', [userId])
-  await tx.sql("update identity.session set ended_at = $2, end_reason = 'account closed' where user_id = $1 and ended_at is null", [userId, now])
+  await endSessions(tx, { user: userId, reason: 'account closed', now })
   tx.record({ action: 'identity.disable-user', outcome: 'success' })
   return { userId }
 })
