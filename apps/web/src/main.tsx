@@ -8,5 +8,6 @@ import { startApp } from '@carespine/shell/app'
 startApp(document.getElementById('root') as HTMLElement, {
   hub: () => import('@carespine/portal-hub/routes').then(({ hub }) => hub),
   provider: () => import('@carespine/portal-provider/routes').then(({ provider }) => provider),
+  admin: () => import('@carespine/portal-admin/routes').then(({ admin }) => admin),
   lab: () => import('@carespine/portal-lab/routes').then(({ lab }) => lab),
 })

@@ -59,6 +59,8 @@ export const User = z.object({
   active: z.boolean(),
 })
 
+export type User = z.infer<typeof User>
+
 export const listUsers = action({
   kind: 'query',
   name: 'identity.users',
