@@ -29,6 +29,7 @@ const Environment = z.object({
   CARESPINE_DATA: z.string().min(1).default('./data'),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   ROLES: list(processRoles.join(',')).pipe(z.array(z.enum(processRoles)).min(1)),
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   CARESPINE_DEMO: z.enum(['on', 'off']).default('on'),
   CARESPINE_KEK: z.string().optional(),
   CARESPINE_KEK_FILE: z.string().optional(),
@@ -57,6 +58,8 @@ export interface Config {
   dataFolder: string
   databaseUrl?: string
   roles: readonly ProcessRole[]
+  /** Where people reach the portals, without a slash at its end: `https://carespine.example.org`. */
+  publicUrl?: string
   demo: boolean
   /** Key-encryption key in base64, when it does not lie in the data folder. */
   kek?: string
@@ -110,6 +113,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataFolder: resolve(data.CARESPINE_DATA),
     ...(data.DATABASE_URL === undefined ? {} : { databaseUrl: data.DATABASE_URL }),
     roles: data.ROLES,
+    ...(data.PUBLIC_URL === undefined ? {} : { publicUrl: data.PUBLIC_URL.replace(/\/$/, '') }),
     demo: data.CARESPINE_DEMO === 'on',
     ...(kek ? { kek } : {}),
     metricsAccess: data.METRICS_ACCESS,

@@ -16,6 +16,13 @@ export interface Action<I extends z.ZodType = z.ZodType, O extends z.ZodType = z
   /** Permission needed. `signed-in` asks for any valid sign-in; `anyone` is served without one. */
   allow: string
   summary: string
+  /**
+   * Minutes for which a person's proof of who they are holds. Without one so fresh the action is refused with
+   * STEP_UP_NEEDED, the browser's client asks for it and calls again. Programs have nobody to ask and pass.
+   */
+  stepUp?: number
+  /** Input or answer hold a secret: nothing of them is kept for a repetition, an `Idempotency-Key` is passed over. */
+  secret?: true
   input: I
   output: O
 }

@@ -252,3 +252,34 @@ test('behind a trusted proxy, and only there, an address is the one that the pro
   expect((await behind.inject({ url: '/address', remoteAddress: '11.1.1.1', headers })).json()).toEqual({ ip: '11.1.1.1', protocol: 'http' })
   await behind.close()
 })
+
+describe('an action that asks for a proof of who calls', () => {
+  const burn = action({ kind: 'command', name: 'ward.burn-bed', allow: 'ward.make', summary: 'Burns a bed.', stepUp: 5, secret: true, input: z.object({ name: z.string() }), output: z.object({ nth: z.number() }) })
+  let burnt = 0
+  const minutesAgo = (minutes: number) => async () => new Date(store.now().getTime() - minutes * 60_000)
+  const burning = (lastProof?: ModuleDefinition['lastProof']): ModuleDefinition => ({ name: 'ward', actions: [command(burn, async () => ({ nth: ++burnt }))], ...(lastProof ? { lastProof } : {}) })
+  const ask = (server: FastifyInstance, name: string) =>
+    server.inject({ method: 'POST', url: '/api/ward/burn-bed', headers: { authorization: `Bearer ${name}`, 'idempotency-key': 'once' }, payload: { name: 'B' } })
+
+  test('is done within the minutes, and refused after them with where to give one', async () => {
+    expect((await ask(await serverOf([burning(minutesAgo(4))]), 'ann')).statusCode).toBe(200)
+    for (const proof of [minutesAgo(6), async () => undefined]) {
+      const { statusCode, body } = await ask(await serverOf([burning(proof)]), 'ann')
+      expect([statusCode, JSON.parse(body)]).toMatchObject([403, { code: 'STEP_UP_NEEDED', details: { minutes: 5, at: '/api/auth/step-up' } }])
+    }
+    const refused = await ask(await serverOf([burning(minutesAgo(1))]), 'guest')
+    expect(JSON.parse(refused.body)).toMatchObject({ code: 'PERMISSION_MISSING' })
+  })
+
+  test('does not start when no module keeps proofs', () => {
+    expect(() => registryOf([burning()])).toThrow('ward.burn-bed asks for a proof')
+  })
+
+  test('and whose words are secret keeps none of them for a repetition', async () => {
+    const server = await serverOf([burning(minutesAgo(0))])
+    const before = burnt
+    await ask(server, 'ann')
+    await ask(server, 'ann')
+    expect(burnt).toBe(before + 2)
+  })
+})

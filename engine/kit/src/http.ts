@@ -88,7 +88,7 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     }
     reply.header('x-correlation-id', correlationId)
     reply.header('x-content-type-options', 'nosniff')
-    const { allow, openOnThisMachine } = request.routeOptions.config
+    const { allow, openOnThisMachine, stepUp } = request.routeOptions.config
     // Addresses that do not exist are answered to anyone; they open nothing.
     if (allow === undefined || allow === 'anyone') return
     if (openOnThisMachine && isFromThisMachine(request)) return
@@ -97,6 +97,7 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     if (allow !== 'signed-in' && !allows(request.actor.permissions, allow)) {
       refuse('PERMISSION_MISSING', { permission: allow })
     }
+    if (stepUp !== undefined) await services.demandProof(request.actor, stepUp)
   })
   app.setErrorHandler(async (error, request, reply) => {
     const { status, body, retryAfter } = answerTo(error, registry.refusals, request)
@@ -135,7 +136,7 @@ function bearerToken(request: FastifyRequest): string {
 function deriveRoute(api: FastifyInstance, services: Running, module: string, name: string, registry: Registry): void {
   const action = registry.actions.get(name)?.served.action
   if (!action) return
-  const isCommand = action.kind === 'command'
+  const isRepeatable = action.kind === 'command' && !action.secret
   api.post(
     actionPath(name),
     {
@@ -143,10 +144,11 @@ function deriveRoute(api: FastifyInstance, services: Running, module: string, na
       schema: {
         tags: [module],
         summary: action.summary,
+        ...(action.stepUp === undefined ? {} : { description: `Refused with STEP_UP_NEEDED unless the session proved at \`/api/auth/step-up\` within ${action.stepUp} minutes who it belongs to.` }),
         operationId: name,
         body: z.toJSONSchema(action.input, { io: 'input', unrepresentable: 'any' }),
         response: { 200: z.toJSONSchema(action.output, { unrepresentable: 'any' }) },
-        ...(isCommand
+        ...(isRepeatable
           ? {
               headers: {
                 type: 'object',
@@ -160,7 +162,7 @@ function deriveRoute(api: FastifyInstance, services: Running, module: string, na
       const origin = { ...request.origin, action: name, module }
       const key = request.headers['idempotency-key']
       const idempotency =
-        isCommand && typeof key === 'string' && key.length > 0
+        isRepeatable && typeof key === 'string' && key.length > 0
           ? { idempotency: { key, request: JSON.stringify(request.body ?? {}) } }
           : {}
       return (await services.performFor(name, request.body, request.actor, origin, idempotency)) ?? {}

@@ -109,6 +109,8 @@ export interface ModuleDefinition {
   refusals?: Readonly<Record<string, RefusalDefinition>>
   /** Given what the running server offers, in every process and before anything is asked of the module. */
   start?(services: Services): void
+  /** When the person behind a session last proved who they are, for actions with `stepUp`; one module says so. */
+  lastProof?(view: ReadView, actor: Actor): Promise<Date | undefined>
   /** Routes that cannot be derived from an action: cookies, OAuth, streams. Only where the API is served. */
   routes?: RouteContributor
 }

@@ -9,6 +9,10 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
   INPUT_TYPE_UNSUPPORTED: { status: 400, message: 'The Content-Type is not supported here. Send application/json.' },
   SIGN_IN_NEEDED: { status: 401, message: 'Sign in, and send the access token as `Authorization: Bearer …`.' },
   PERMISSION_MISSING: { status: 403, message: 'This sign-in lacks the permission named in the details.' },
+  STEP_UP_NEEDED: {
+    status: 403,
+    message: 'Prove again who you are: send your second factor, or your password when you have none, to the address in the details; then repeat the call.',
+  },
   BRANCH_FORBIDDEN: { status: 403, message: 'This sign-in may not write to that branch.' },
   NOT_FOUND: { status: 404, message: 'Nothing is at this address. See /docs for what is.' },
   NOT_SERVED_HERE: {

@@ -47,6 +47,10 @@ export function registryOf(modules: readonly ModuleDefinition[]): Registry {
       refusals[code] = refusal
     }
   }
+  const keepers = modules.filter(({ lastProof }) => lastProof)
+  if (keepers.length > 1) throw new Error('Two modules say when somebody last proved who they are')
+  const unproven = [...actions.values()].find(({ served }) => served.action.stepUp !== undefined)
+  if (unproven && keepers.length === 0) throw new Error(`${unproven.served.action.name} asks for a proof of who calls; no module keeps one`)
   return { modules, actions, answers, reactions, refusals, governed }
 }
 
@@ -73,6 +77,7 @@ export function createServices(options: {
   ): Promise<unknown>
 } {
   const { registry, store } = options
+  const keeper = registry.modules.find(({ lastProof }) => lastProof)
 
   const ask: Ask = async (question, input) => {
     const known = registry.answers.get(question.name)
@@ -114,6 +119,7 @@ export function createServices(options: {
         fields: parsed.error.issues.map((issue) => ({ field: issue.path.join('.'), problem: issue.message })),
       })
     }
+    if (action.stepUp !== undefined) await demandProof(actor, action.stepUp)
     if (action.kind === 'query') {
       return await store.view(actor, origin, (view) =>
         known.served.run(parsed.data, { view, tx: noTransaction, actor, now: view.now, ask }),
@@ -127,10 +133,16 @@ export function createServices(options: {
     )
   }
 
+  const demandProof = async (actor: Actor, minutes: number): Promise<void> => {
+    if (actor.kind !== 'user') return
+    const at = await store.view(system(keeper?.name ?? ''), originOf('step-up.check', keeper?.name ?? ''), async (view) => await keeper?.lastProof?.(view, actor))
+    if (at === undefined || store.now().getTime() - at.getTime() > minutes * 60_000) refuse('STEP_UP_NEEDED', { minutes, at: '/api/auth/step-up' })
+  }
+
   const perform: Perform = async (action, input, actor, origin, { idempotencyKey: key } = {}) => {
     const module = registry.actions.get(action.name)?.module ?? ''
     const whole = { correlationId: randomUUID(), ...origin, action: action.name, module }
-    const options = key === undefined ? {} : { idempotency: { key, request: JSON.stringify(input) } }
+    const options = key === undefined || action.secret ? {} : { idempotency: { key, request: JSON.stringify(input) } }
     return (await performFor(action.name, input, actor, whole, options)) as never
   }
 
@@ -144,6 +156,7 @@ export function createServices(options: {
     ask,
     perform,
     performFor,
+    demandProof,
     transact: (actor, origin, run) =>
       store.transact(actor, origin, (tx) => run({ tx, actor, now: tx.now, ask })),
     view: (actor, origin, run) => store.view(actor, origin, (view) => run({ view, actor, now: view.now, ask })),

@@ -20,6 +20,8 @@ export interface Services {
   view<T>(actor: Actor, origin: Origin, run: (context: QueryContext) => Promise<T>): Promise<T>
   /** Runs a module's action by its contract as `actor`, exactly as its route would, permission check included. */
   perform: Perform
+  /** Refuses with STEP_UP_NEEDED when a person's session gave no proof of who they are for so many minutes. */
+  demandProof(actor: Actor, minutes: number): Promise<void>
   ask: Ask
   /** The record below commands: for links that serve resources as they are. */
   store: Store
@@ -53,6 +55,8 @@ declare module 'fastify' {
     allow?: string
     /** Open without a token to who asks on the server's own machine. */
     openOnThisMachine?: boolean
+    /** As `stepUp` of an action. */
+    stepUp?: number
   }
   interface FastifyRequest {
     /** Set by the kit before the handler of every route that is not open to anyone. */
