@@ -7,14 +7,17 @@ import { type AnyRoute, createRootRoute, createRoute, createRouter, Navigate, Ou
 import { type ComponentType, lazy, type ReactNode, StrictMode, Suspense, useEffect, useRef } from 'react'
 import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
+import { AccountPage } from './account-page.tsx'
 import { ApiError, hasSignedOut } from './api.ts'
 import { FrontDoor } from './front-door.tsx'
 import { startI18n } from './i18n.ts'
 import { Layout } from './layout.tsx'
 import { LiveProvider } from './live.tsx'
+import { LockScreen } from './lock-screen.tsx'
 import { NotFound, NotFoundScreen } from './not-found.tsx'
 import { Waiting } from './page.tsx'
 import { SessionProvider, useSession } from './session.tsx'
+import { SessionWatch } from './session-watch.tsx'
 import { SetUpPage } from './set-up-page.tsx'
 import { SignInPage } from './sign-in-page.tsx'
 
@@ -64,9 +67,12 @@ function useFocusOnArrival(path: string): void {
   }, [path])
 }
 
+/** What every portal has beside its own pages. */
+const ofEveryPortal: readonly PortalPage[] = [{ path: 'account', component: AccountPage }]
+
 function portalView(name: string, load: () => Promise<Portal>): ComponentType {
   return lazy(async () => {
-    const { pages } = await load()
+    const pages = [...(await load()).pages, ...ofEveryPortal]
     function View() {
       const { _splat } = useParams({ strict: false }) as { _splat?: string }
       const page = match(pages, _splat ?? '')
@@ -92,7 +98,8 @@ function Guarded() {
   if (!session) return path === '/sign-in' ? null : <Navigate to="/sign-in" search={portal === undefined || hasSignedOut() ? {} : { back: path }} />
   const own = session.user.portal ?? 'hub'
   if (portal !== own) return <Navigate to={`/${own}`} />
-  const View = views.get(own) ?? FrontDoor
+  const View = views.get(own) ?? portalView(own, async () => ({ pages: [{ path: '', component: FrontDoor }] }))
+  views.set(own, View)
   return (
     <LiveProvider>
       <Suspense fallback={<Waiting />}>
@@ -140,6 +147,8 @@ export async function startApp(element: HTMLElement, portals: PortalLoaders): Pr
           <QueryClientProvider client={client}>
             <SessionProvider>
               <RouterProvider router={router} />
+              <SessionWatch />
+              <LockScreen />
             </SessionProvider>
           </QueryClientProvider>
         </MantineProvider>

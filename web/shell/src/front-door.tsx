@@ -3,7 +3,6 @@ import { PORTALS } from '@carespine/identity/contract'
 import { useNavigate } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { signOut } from './api.ts'
-import { Layout } from './layout.tsx'
 import { Page } from './page.tsx'
 import { useSession } from './session.tsx'
 
@@ -15,26 +14,24 @@ export function FrontDoor() {
   const portal = session?.user.portal ?? 'hub'
   const others = PORTALS.filter((name) => name !== portal && session?.user.roles.includes(name))
   return (
-    <Layout portal={portal} pages={[]} active="">
-      <Page title={t(`portal.${portal}`)}>
-        <Paper maw={620} p="lg">
-          <Stack>
-            <Text>{t('frontDoor.none')}</Text>
-            {others.length > 0 && (
-              <>
-                <Text size="sm">{t('frontDoor.others')}</Text>
-                <Group gap="xs">
-                  {others.map((name) => (
-                    <Button key={name} variant="default" size="compact-md" onClick={() => void signOut().then(() => navigate({ to: '/sign-in', search: { back: `/${name}` } }))}>
-                      {t(`portal.${name}`)}
-                    </Button>
-                  ))}
-                </Group>
-              </>
-            )}
-          </Stack>
-        </Paper>
-      </Page>
-    </Layout>
+    <Page title={t(`portal.${portal}`)}>
+      <Paper maw={620} p="lg">
+        <Stack>
+          <Text>{t('frontDoor.none')}</Text>
+          {others.length > 0 && (
+            <>
+              <Text size="sm">{t('frontDoor.others')}</Text>
+              <Group gap="xs">
+                {others.map((name) => (
+                  <Button key={name} variant="default" size="compact-md" onClick={() => void signOut().then(() => navigate({ to: '/sign-in', search: { back: `/${name}` } }))}>
+                    {t(`portal.${name}`)}
+                  </Button>
+                ))}
+              </Group>
+            </>
+          )}
+        </Stack>
+      </Paper>
+    </Page>
   )
 }

@@ -1,11 +1,11 @@
 import { ActionIcon, Alert, AppShell, Badge, Box, Burger, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { portalColors } from '@carespine/ui/theme'
-import { IconCalendar, IconCircleFilled, IconLogout, IconMoon, IconPlugConnectedX, IconSearch } from '@tabler/icons-react'
+import { IconCalendar, IconCircleFilled, IconLock, IconLogout, IconMoon, IconPlugConnectedX, IconSearch, IconUserCircle } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { signOut } from './api.ts'
+import { lock, signOut } from './api.ts'
 import type { PortalPage } from './app.tsx'
 import { CriticalAlert } from './critical-alert.tsx'
 import { isHijri, setHijri, useWords } from './i18n.ts'
@@ -103,6 +103,9 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
               </Menu.Target>
               <Menu.Dropdown>
                 <Menu.Label>{session?.user.display}</Menu.Label>
+                <Menu.Item component={Link} to={`/${portal}/account`} leftSection={<IconUserCircle size={16} aria-hidden />}>
+                  {t('account.title')}
+                </Menu.Item>
                 <Menu.Item leftSection={<IconMoon size={16} aria-hidden />} onClick={toggleColorScheme}>
                   {t('shell.theme')}
                 </Menu.Item>
@@ -119,6 +122,9 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
                   <LanguageSwitch />
                 </Box>
                 <Menu.Divider />
+                <Menu.Item leftSection={<IconLock size={16} aria-hidden />} onClick={() => void lock('by-hand')}>
+                  {t('lock.now')}
+                </Menu.Item>
                 <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut().then(() => navigate({ to: '/sign-in' }))}>
                   {t('shell.signOut')}
                 </Menu.Item>

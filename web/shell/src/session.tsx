@@ -1,23 +1,23 @@
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
-import { currentSession, onSession, refresh, type Session } from './api.ts'
+import { currentStanding, onStanding, refresh, type Standing } from './api.ts'
 
-interface SessionState {
-  session: Session | undefined
+interface SessionState extends Standing {
   /** False until it is known whether somebody is signed in. */
   known: boolean
 }
 
-const SessionContext = createContext<SessionState>({ session: undefined, known: false })
+const SessionContext = createContext<SessionState>({ session: undefined, locked: undefined, endsAt: 0, known: false })
 
 /** Keeps who is signed in; a reload finds out with the refresh cookie. */
 export function SessionProvider({ children }: { children: ReactNode }) {
-  const [state, setState] = useState<SessionState>({ session: currentSession(), known: currentSession() !== undefined })
+  const [state, setState] = useState<SessionState>({ ...currentStanding(), known: currentStanding().session !== undefined })
   useEffect(() => {
-    const stop = onSession((session) => setState({ session, known: true }))
-    if (!currentSession()) refresh().catch(() => setState({ session: undefined, known: true }))
+    const stop = onStanding((standing) => setState({ ...standing, known: true }))
+    if (!currentStanding().session) refresh().catch(() => setState({ ...currentStanding(), known: true }))
     // Before the access token's ten minutes are over.
     const timer = setInterval(() => {
-      if (currentSession()) refresh().catch(() => undefined)
+      const { session, locked } = currentStanding()
+      if (session && locked === undefined) refresh().catch(() => undefined)
     }, 8 * 60_000)
     return () => {
       stop()

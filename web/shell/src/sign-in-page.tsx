@@ -3,7 +3,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Login, PORTALS } from '@carespine/identity/contract'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { hasExpired, signIn } from './api.ts'
+import { signIn } from './api.ts'
 import { Entrance } from './entrance.tsx'
 import { ErrorNote } from './page.tsx'
 import { useFaults } from './use-faults.ts'
@@ -41,11 +41,6 @@ export function SignInPage() {
   }
   return (
     <Entrance title={t('signIn.title')} lead={t('signIn.lead')}>
-      {hasExpired() && (
-        <Alert role="status" color="abnormal" variant="light">
-          {t('signIn.expired')}
-        </Alert>
-      )}
       {made && (
         <Alert role="status" color="teal" variant="light">
           {t('signIn.made')}
