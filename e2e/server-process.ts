@@ -15,7 +15,7 @@ import { startHospital } from '@carespine/server/hospital-server'
 import { freePort, startPostgres } from '@carespine/store/embedded-postgres'
 import { PASSWORD } from './test-hospital.ts'
 
-const start = fileURLToPath(new URL('../apps/server/src/start.ts', import.meta.url))
+const start = fileURLToPath(new URL('../apps/server/src/start.js', import.meta.url))
 const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds))
 
 /** A hospital of one branch with a user of each of these roles, in a data folder that nothing runs on. */

@@ -31,8 +31,8 @@ const clean: Readonly<Record<string, string>> = {
   'portals/lab/src/routes.tsx': "import { resolve } from '@carespine/link-hl7v2/contract'\nimport { panels } from '@carespine/pack-core/panels'\nexport const lab = [resolve, panels]",
   'apps/web/package.json': exporting('web', ['main']),
   'apps/web/src/main.tsx': "export const hub = () => import('@carespine/portal-hub/routes')",
-  'apps/server/package.json': exporting('server', ['start']),
-  'apps/server/src/start.ts': "import { listen } from '@carespine/link-hl7v2/listener'\nimport { run } from '@carespine/lab/release'\nexport const start = [listen, run]",
+  'apps/server/package.json': exporting('server', ['serve']),
+  'apps/server/src/serve.ts': "import { listen } from '@carespine/link-hl7v2/listener'\nimport { run } from '@carespine/lab/release'\nexport const serve = [listen, run]",
 }
 
 function exporting(name: string, files: readonly string[]): string {

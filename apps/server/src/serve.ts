@@ -5,7 +5,6 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type ProcessRole, readConfig } from '@carespine/kit/config'
 import type { RunningHospital } from './hospital-server.ts'
-import { keepCode } from './keep-code.ts'
 import type { DemoAccess } from './seed-demo.ts'
 
 const began = performance.now()
@@ -49,16 +48,14 @@ function lock(folder: string): () => void {
 function isServer(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    const command = existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : 'start.ts'
-    return command.includes('start.ts')
+    const command = existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : 'start.js'
+    return command.includes('start.js')
   } catch {
     return false
   }
 }
 
 async function main(): Promise<void> {
-  const [major] = process.versions.node.split('.').map(Number)
-  if ((major ?? 0) < 24) stop(`Carespine needs Node 24; this is ${process.version}. Run it with: npm start`)
   const config = (() => {
     try {
       return readConfig(process.env)
@@ -76,7 +73,6 @@ async function main(): Promise<void> {
   }
   const has = (role: ProcessRole): boolean => config.roles.includes(role)
   const unlock = lock(config.dataFolder)
-  keepCode(config.dataFolder)
   const { startPostgres } = await import('@carespine/store/embedded-postgres')
   const server = import('./hospital-server.ts')
   const web = import('./build-web.ts').then(({ buildWeb }) => (has('api') ? buildWeb(progress) : undefined))
