@@ -10,7 +10,7 @@ const FOLDERS = ['engine', 'modules', 'links', 'packs', 'web', 'portals', 'apps'
 
 /** Code a browser loads. Vite's configuration runs in Node. */
 const BROWSER = { path: '^(web|portals|apps/web|modules/[^/]+/web)/', pathNot: '\\.(config|test)\\.ts$' }
-const CONTRACTS = ['^(modules|links)/[^/]+/src/contract\\.ts$', '^engine/kit/src/contract\\.ts$', '^packs/[^/]+/src/contract\\.ts$', '^packs/core/']
+const CONTRACTS = ['^(modules|links)/[^/]+/src/contract\\.ts$', '^modules/identity/src/factor-contract\\.ts$', '^engine/kit/src/contract\\.ts$', '^packs/[^/]+/src/contract\\.ts$', '^packs/core/']
 /** What another module may read a resource with: pure functions from a resource to the shape in the contract. */
 const READINGS = '^modules/[^/]+/src/([^/]+-summary|vital-signs)\\.ts$'
 const FHIR_TYPES = '^engine/fhir/src/resource\\.ts$'

@@ -17,10 +17,11 @@ import type { MigrationSet } from '@carespine/store/migrate'
  * Every module of the hospital: the one list. Identity comes with the authenticator that all routes ask.
  *
  * @param sessions How long sessions last where it is not as shipped.
+ * @param publicUrl Where people reach the portals.
  * @param bulk What `$import` may fetch from; default: nowhere.
  */
-export function hospitalModules({ bulk = { importOrigins: [] }, sessions = {} }: { bulk?: Pick<Config['bulk'], 'importOrigins'>; sessions?: Config['sessions'] } = {}): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
-  const identity = createIdentity({ sessions })
+export function hospitalModules({ bulk = { importOrigins: [] }, sessions = {}, publicUrl }: { bulk?: Pick<Config['bulk'], 'importOrigins'>; sessions?: Config['sessions']; publicUrl?: string } = {}): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
+  const identity = createIdentity({ sessions, publicUrl })
   return {
     identity,
     modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk)],

@@ -8,7 +8,7 @@ import type { Branch } from './contract.ts'
 import { permissionsOf } from './roles.ts'
 
 // OWASP Password Storage Cheat Sheet (2024): argon2id with 19 MiB, two passes, one lane.
-const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
+export const ARGON2 = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 export interface NewUser {
   id?: string

@@ -4,15 +4,18 @@ import type { Refusal } from '@carespine/kit/module'
 import type { Transaction } from '@carespine/store/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Account, userActor } from './accounts.ts'
+import { demandSecondStep } from './demand-second-step.ts'
 import type { SessionClock, SignedIn } from './contract.ts'
 import type { Desk } from './desk.ts'
+import type { Method, SecondStep } from './factor-contract.ts'
+import { openPin } from './pin.ts'
 import { deviceName } from './device-name.ts'
 import { type Started, signedIn, startSession, type Whereabouts } from './sessions.ts'
 
 const COOKIE = 'carespine_refresh'
 
 /** What became of a sign-in: a session, or the reason why there is none. What was counted and recorded is kept either way. */
-export type Admission = { refusal: Refusal } | Admitted
+export type Admission = { refusal: Refusal } | { secondStep: SecondStep } | Admitted
 type Admitted = Started & { account: Account; portal: string }
 
 /** Where somebody wants to go, and from where they come. */
@@ -21,6 +24,9 @@ export interface Entry {
   at: Whereabouts
   now: Date
 }
+
+/** What a session began with; a PIN goes on where a full sign-in was, on an enrolled computer. */
+type Beginning = Entry & { proof: Method | 'pin'; computer?: string }
 
 export function entryOf(request: FastifyRequest, portal: string, now: Date): Entry {
   return { portal, at: { device: deviceName(request.headers['user-agent']), address: request.ip }, now }
@@ -31,13 +37,26 @@ export function entryOf(request: FastifyRequest, portal: string, now: Date): Ent
  * it is the only way to a session.
  */
 export async function admit(desk: Desk, tx: Transaction, account: Account, entry: Entry): Promise<Admission> {
-  tx.record({ action: 'identity.login', outcome: 'success' })
-  return { account, portal: entry.portal, ...(await startSession(tx, account.id, { ...entry, limit: desk.limits(entry.portal) })) }
+  return (await demandSecondStep(tx, account, entry.portal, entry.now)) ?? (await begin(desk, tx, account, { ...entry, proof: 'password' }))
 }
 
-/** What a browser is answered that begins or goes on with a session: the refresh token as a cookie, the rest as JSON. */
-export async function answerWith(desk: Desk, request: FastifyRequest, reply: FastifyReply, admission: Admission): Promise<{ accessToken: string; user: SignedIn; clock: SessionClock }> {
+/** The session of somebody of whom nothing more is demanded. A full sign-in is a proof for a step-up and opens the PIN. */
+export async function begin(desk: Desk, tx: Transaction, account: Account, entry: Beginning): Promise<Admission> {
+  const { portal, proof, computer, now } = entry
+  tx.record({ action: 'identity.login', outcome: 'success', reason: `account ${account.id} by ${proof}${computer === undefined ? '' : ` at computer ${computer}`}` })
+  if (proof !== 'pin') await openPin(tx, account.id, now)
+  const started = await startSession(tx, account.id, { ...entry, limit: desk.limits(portal) })
+  await tx.sql('update identity.session set proof = $2, proven_at = $3, ward_computer = $4 where id = $1', [started.session, proof, proof === 'pin' ? null : now, computer ?? null])
+  return { account, portal, ...started }
+}
+
+/**
+ * What a browser is answered: with a session, the refresh token as a cookie and the rest as JSON; or what is demanded before
+ * there is one.
+ */
+export async function answerWith(desk: Desk, request: FastifyRequest, reply: FastifyReply, admission: Admission): Promise<{ accessToken: string; user: SignedIn; clock: SessionClock } | { secondStep: SecondStep }> {
   if ('refusal' in admission) throw admission.refusal
+  if ('secondStep' in admission) return { secondStep: admission.secondStep }
   const { account, session, portal, refresh, startedAt } = admission
   const now = desk.services.now()
   const { idleMinutes, minutes } = desk.limits(portal)

@@ -50,12 +50,14 @@ export async function countFailure(tx: Transaction, { who, address }: Tried, now
   }
 }
 
-/** Forgets failures that no longer count, and refresh tokens that have expired. */
+/** Forgets failures that no longer count, and tokens and challenges that have expired. */
 export const forgetAttempts: ScheduledJob = {
   name: 'identity.forget-attempts',
   everySeconds: 600,
   async run({ tx, now }) {
     await tx.sql("delete from identity.failure where last_at < $1::timestamptz - interval '1 hour'", [now])
+    await tx.sql('delete from identity.pending_step where expires_at < $1', [now])
+    await tx.sql('delete from identity.challenge where expires_at < $1', [now])
     await tx.sql("delete from identity.refresh_token where expires_at < $1::timestamptz - interval '1 day'", [now])
   },
 }

@@ -20,6 +20,8 @@ export const SignedIn = z.object({
   portal: z.string().optional(),
   practitioner: z.string().optional(),
   patient: z.string().optional(),
+  /** By when the account has to have a second factor, as long as it has none. */
+  factorDue: z.string().optional(),
   locale: z.string(),
 })
 export type SignedIn = z.infer<typeof SignedIn>
@@ -75,6 +77,7 @@ export const createUser = action({
   name: 'identity.create-user',
   allow: 'identity.manage',
   summary: 'Makes an account for a member of staff.',
+  secret: true,
   input: z.object({
     email: z.email().max(200),
     password: z.string().min(12).max(200),
@@ -143,6 +146,7 @@ export const endSessionsOf = action({
   name: 'identity.end-sessions-of',
   allow: 'identity.manage',
   summary: 'Ends one session of a user, or without `sessionId` all of them.',
+  stepUp: 5,
   input: z.object({ userId: z.uuid(), sessionId: z.uuid().optional() }),
   output: z.object({ ended: z.number() }),
 })

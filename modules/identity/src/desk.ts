@@ -3,6 +3,7 @@ import { refuse } from '@carespine/kit/module'
 import type { Actor, Transaction } from '@carespine/store/contract'
 import type { FastifyRequest } from 'fastify'
 import { Attempts } from './attempts.ts'
+import type { RelyingParty } from './passkeys.ts'
 import type { SessionLimit } from './session-limits.ts'
 import type { TokenOffice } from './tokens.ts'
 
@@ -14,6 +15,8 @@ export interface Desk {
   forget(key: string): void
   /** How long sessions of a portal last. */
   limits(portal: string): SessionLimit
+  /** To whom passkeys belong. */
+  party: RelyingParty
   system(): Actor
   /** One unit of work as the module itself, for somebody who is not signed in yet. */
   transact<T>(request: FastifyRequest, action: string, run: (tx: Transaction) => Promise<T>): Promise<T>
@@ -23,7 +26,7 @@ export interface Desk {
 }
 
 /** What the module brings to the desk. */
-export type Office = Pick<Desk, 'tokens' | 'forget' | 'limits'>
+export type Office = Pick<Desk, 'tokens' | 'forget' | 'limits' | 'party'>
 
 export function openDesk(services: Services, office: Office): Desk {
   const system = (): Actor => services.system('identity')

@@ -5,26 +5,36 @@ import type { Actor } from '@carespine/store/contract'
 import { clientActor, findAccount, userActor } from './accounts.ts'
 import { forgetAttempts } from './attempts.ts'
 import { refusals } from './contract.ts'
+import { FactorChanged, factorRefusals } from './factor-contract.ts'
+import { manageFactorActions } from './manage-factors.ts'
+import { ownFactorActions } from './own-factors.ts'
+import { relyingParty } from './passkeys.ts'
+import { pinActions } from './pin.ts'
 import { type SessionLimits, sessionLimits, whyOver } from './session-limits.ts'
 import { tidySessions } from './sessions.ts'
 import { sessionActions } from './show-sessions.ts'
 import { signInRoutes } from './sign-in-routes.ts'
 import { rotateSigningKeys } from './signing-keys.ts'
+import { lastProof } from './step-up.ts'
+import { wardComputerActions } from './ward-computer.ts'
 import { ActorCache, type Claims, TokenOffice } from './tokens.ts'
 import { actorNowAnswer, branchesAnswer, createUserCommand, disableUserCommand, listUsersQuery, practitionersWithAnswer, usersWhoAnswer } from './users.ts'
 
 export interface IdentitySettings {
   /** Limits of sessions by portal, where they are not those that ship. */
   sessions?: SessionLimits
+  /** Where people reach the portals: passkeys belong to it. */
+  publicUrl?: string
 }
 
 /** Accounts, sign-in, sessions, tokens; and the authenticator that every route asks. */
-export function createIdentity({ sessions }: IdentitySettings = {}): {
+export function createIdentity({ sessions, publicUrl }: IdentitySettings = {}): {
   module: ReturnType<typeof defineModule>
   authenticator(services: Services): Promise<Authenticator>
 } {
   const actors = new ActorCache()
   const limits = sessionLimits(sessions)
+  const party = relyingParty(publicUrl)
   let office: TokenOffice | undefined
   const tokens = (): TokenOffice => office ?? refuse('STORE_UNAVAILABLE')
 
@@ -54,11 +64,13 @@ export function createIdentity({ sessions }: IdentitySettings = {}): {
     module: defineModule({
       name: 'identity',
       migrations: new URL('../migrations/', import.meta.url),
-      actions: [listUsersQuery, createUserCommand, disableUserCommand, ...sessionActions(limits)],
+      actions: [listUsersQuery, createUserCommand, disableUserCommand, ...sessionActions(limits), ...ownFactorActions(party), ...pinActions, ...manageFactorActions, ...wardComputerActions],
       answers: [actorNowAnswer, usersWhoAnswer, practitionersWithAnswer, branchesAnswer],
       jobs: [forgetAttempts, rotateSigningKeys, tidySessions(limits)],
-      refusals,
-      routes: (app, services) => signInRoutes(app, services, { tokens, limits, forget: (key) => actors.forget(key) }),
+      events: [FactorChanged],
+      refusals: { ...refusals, ...factorRefusals },
+      lastProof,
+      routes: (app, services) => signInRoutes(app, services, { tokens, limits, party, forget: (key) => actors.forget(key) }),
     }),
     async authenticator(services) {
       office = await TokenOffice.open(services)

@@ -14,8 +14,8 @@ const permissions: Readonly<Record<string, readonly string[]>> = {
   pharmacy: [...readChart, ...everyone],
   radiology: [...readChart, ...everyone],
   billing: ['registration.read', 'encounters.read', 'fhir:Patient:read', 'fhir:Encounter:read', 'fhir:Coverage:*', ...everyone],
-  admin: ['identity.manage', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...everyone],
-  it: ['hl7v2.*', 'system.*', 'audit.read', 'chart.rebuild', ...everyone],
+  admin: ['identity.manage', 'identity.ward-computers', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...everyone],
+  it: ['identity.ward-computers', 'hl7v2.*', 'system.*', 'audit.read', 'chart.rebuild', ...everyone],
   system: ['*'],
   // Of clients that watch the server from another machine.
   monitor: ['system.metrics'],

@@ -3,6 +3,7 @@ import type { ScheduledJob } from '@carespine/kit/module'
 import type { Actor, ReadView, Transaction } from '@carespine/store/contract'
 import { type Account, digest, findAccount, listBranches } from './accounts.ts'
 import { PORTALS, type SessionEnd, type SignedIn } from './contract.ts'
+import { factorDue } from './second-factors.ts'
 import { type SessionLimit, whyOver } from './session-limits.ts'
 
 /** Two tabs may refresh at once: the token that was just used still works this long, and leads to the same session. */
@@ -87,11 +88,11 @@ export async function noteActivity(tx: Transaction, session: string, at: Date): 
 }
 
 /** Ends the session that a refresh token keeps. Its id; undefined when it had ended. */
-export async function endSessionOf(tx: Transaction, refresh: string, now: Date): Promise<string | undefined> {
+export async function endSessionOf(tx: Transaction, refresh: string, now: Date, reason: 'logout' | 'changed over' = 'logout'): Promise<string | undefined> {
   const [row] = await tx.sql<{ id: string }>(
-    "update identity.session set ended_at = $2, end_reason = 'logout' where ended_at is null and id = " +
+    'update identity.session set ended_at = $2, end_reason = $3 where ended_at is null and id = ' +
       '(select session from identity.refresh_token where hash = $1) returning id',
-    [digest(refresh), now],
+    [digest(refresh), now, reason],
   )
   return row?.id
 }
@@ -109,6 +110,8 @@ export async function endSessions(
       '($4::uuid is null or user_id = $4) and ($3::uuid[] is not null or $4::uuid is not null) and ($5::uuid is null or id <> $5) returning id',
     [now, reason, ids ?? null, user ?? null, except ?? null],
   )
+  // Whose sign-ins all end signs in in full before the PIN works again.
+  if (ids === undefined) await tx.sql('update identity.pin set open_until = null where user_id = $1', [user])
   return rows.map(({ id }) => id)
 }
 
@@ -153,6 +156,7 @@ export function tidySessions(limits: (portal: string) => SessionLimit): Schedule
 /** Who is signed in, as screens see it. */
 export async function signedIn(view: ReadView, account: Account, actor: Actor): Promise<SignedIn> {
   const branches = await listBranches(view)
+  const due = await factorDue(view, account.id)
   return {
     id: account.id,
     email: account.email,
@@ -164,6 +168,7 @@ export async function signedIn(view: ReadView, account: Account, actor: Actor): 
     ...(actor.portal ? { portal: actor.portal } : {}),
     ...(actor.practitioner ? { practitioner: actor.practitioner } : {}),
     ...(actor.patient ? { patient: actor.patient } : {}),
+    ...(due ? { factorDue: due.toISOString() } : {}),
     locale: account.locale,
   }
 }

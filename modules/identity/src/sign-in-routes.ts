@@ -2,8 +2,11 @@ import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance } from 'fastify'
 import { clientTokenRoutes } from './client-tokens.ts'
 import { type Office, openDesk } from './desk.ts'
+import { secondStepRoutes } from './second-step.ts'
 import { sessionRoutes } from './keep-session.ts'
 import { setUpRoute } from './set-up.ts'
+import { stepUpRoutes } from './step-up.ts'
+import { wardComputerRoutes } from './ward-computer.ts'
 import { signInRoute } from './sign-in.ts'
 
 /** Every way in, by what somebody does. */
@@ -13,4 +16,7 @@ export function signInRoutes(app: FastifyInstance, services: Services, office: O
   sessionRoutes(app, desk)
   setUpRoute(app, desk)
   clientTokenRoutes(app, desk)
+  secondStepRoutes(app, desk)
+  stepUpRoutes(app, desk)
+  wardComputerRoutes(app, desk)
 }

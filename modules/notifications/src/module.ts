@@ -2,6 +2,7 @@ import { answer, defineModule } from '@carespine/kit/module'
 import { AlertAcknowledged, AlertEscalated, openAlerts, refusals } from './contract.ts'
 import { escalateAlerts } from './escalate.ts'
 import { acknowledgeNotificationCommand, getNotificationQuery, listNotificationsQuery, openAlertsOf, readNotificationCommand } from './list-notifications.ts'
+import { onFactorChanged } from './on-factor-changed.ts'
 import { onCriticalAlert, onResultAvailable } from './on-result.ts'
 
 /** Tells people what they must know, and goes on until somebody takes responsibility. */
@@ -12,7 +13,7 @@ export const notifications = defineModule({
   answers: [
     answer(openAlerts, async ({ userId, patientId }, { view }) => ({ alerts: await openAlertsOf(view, userId, patientId) })),
   ],
-  reactions: [onResultAvailable, onCriticalAlert],
+  reactions: [onResultAvailable, onCriticalAlert, onFactorChanged],
   jobs: [escalateAlerts],
   events: [AlertAcknowledged, AlertEscalated],
   gauges: {
