@@ -15,6 +15,7 @@ import { deliverNotifications } from '@carespine/subscriptions/deliver-notificat
 import { followTypes } from '@carespine/subscriptions/follow-types'
 import { serveWebsockets } from '@carespine/subscriptions/serve-websockets'
 import { pino } from 'pino'
+import { followKeys } from './follow-keys.ts'
 import { joinOthers } from './join-others.ts'
 import { followDefinitions, judgeCodes } from './judge-codes.ts'
 import { hospitalModules } from './modules.ts'
@@ -57,6 +58,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   const services = createServices({ registry, store, log })
   judgeCodes(services)
   const stopFollowing = await followDefinitions(services)
+  const stopFollowingKeys = await followKeys(store, log)
   const stopFollowingTypes = await followTypes(services)
   const authenticator = await identity.authenticator(services)
 
@@ -89,8 +91,9 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     authenticator,
     health: {
       async faults() {
-        return (await store.database.isReachable()) ? [] : ['database']
+        return [...((await store.database.isReachable()) ? [] : ['database']), ...(store.keyring.isOpen ? [] : ['keys'])]
       },
+      warnings: () => (store.keyring.fault === undefined ? [] : ['keys']),
     },
     roles: config.roles,
     gauges: serverGauges({ store, sockets: () => sockets, ...(config.databaseUrl === undefined ? { dataFolder: config.dataFolder } : {}) }),
@@ -143,6 +146,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
       stopWatching?.()
       stopFollowing()
       stopFollowingTypes()
+      stopFollowingKeys()
       others?.leave()
       await listener?.close()
       stopWebsockets()

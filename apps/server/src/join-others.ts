@@ -6,8 +6,8 @@ import type { Committed, Store } from '@carespine/store/store'
 const HINTS = 'carespine_hints'
 const EVENTS = 'carespine_outbox'
 const everywhere = { branches: '', patient: '' }
-/** A branch key or a search parameter that another process made is known here at the latest after this time. */
-const KEYS_MILLISECONDS = 10_000
+/** A search parameter that another process made is known here at the latest after this time. */
+const INDEX_MILLISECONDS = 10_000
 
 const GATHERING_MILLISECONDS = 20
 
@@ -36,11 +36,8 @@ export async function joinOthers(store: Store, { onEvents, onHint, onFault }: Li
     if (channel === EVENTS) onEvents()
     else if (hint) onHint(hint)
   })
-  const keys = setInterval(() => {
-    void store.keyring.refresh().catch(() => undefined)
-    refreshIndex()
-  }, KEYS_MILLISECONDS)
-  keys.unref()
+  const index = setInterval(refreshIndex, INDEX_MILLISECONDS)
+  index.unref()
 
   // What comes shortly after a message gathers for the next: a busy process sends fifty a second, not one for each commit,
   // which took it more statements than the commits themselves.
@@ -76,7 +73,7 @@ export async function joinOthers(store: Store, { onEvents, onHint, onFault }: Li
       if (!underWay) void send()
     },
     leave() {
-      clearInterval(keys)
+      clearInterval(index)
       stopListening()
     },
   }

@@ -6,7 +6,7 @@ import type { Store } from '@carespine/store/store'
 
 /** What an operator watches of the server itself. Numbers of the database are the same from every process on it. */
 export function serverGauges(of: { store: Store; sockets(): Sockets | undefined; dataFolder?: string }): GaugeGroup[] {
-  const { database } = of.store
+  const { database, keyring } = of.store
   return [
     {
       help: {
@@ -24,6 +24,13 @@ export function serverGauges(of: { store: Store; sockets(): Sockets | undefined;
           carespine_database_waiting: waiting,
         }
       },
+    },
+    {
+      help: {
+        carespine_keys_usable: '1 while this process may use the data keys it holds',
+        carespine_keys_answering: '1 when the key-encryption key opened and wrapped what it was last asked for',
+      },
+      read: async () => ({ carespine_keys_usable: keyring.isOpen ? 1 : 0, carespine_keys_answering: keyring.fault === undefined ? 1 : 0 }),
     },
     {
       help: {

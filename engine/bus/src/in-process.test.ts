@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Actor, EventEnvelope, EventType } from '@carespine/store/contract'
 import type { Database, Statement } from '@carespine/store/database'
-import { keyEncryptionKey } from '@carespine/store/keys'
+import { keysInEnvironment } from '@carespine/store/key-encryption'
 import { migrate } from '@carespine/store/migrate'
 import { Refusal } from '@carespine/store/refusal'
 import { Store } from '@carespine/store/store'
@@ -29,7 +29,7 @@ let running: InProcessBus[] = []
 beforeAll(async () => {
   database = await testDatabase()
   await migrate(database.url, [{ name: 'store', folder: new URL('../../store/migrations/', import.meta.url) }])
-  store = await Store.open({ url: database.url, kek: keyEncryptionKey('', Buffer.alloc(32, 9).toString('base64')), now: () => new Date() })
+  store = await Store.open({ url: database.url, kek: keysInEnvironment(Buffer.alloc(32, 9).toString('base64')), now: () => new Date() })
   owner = new pg.Client({ connectionString: database.url })
   await owner.connect()
   await owner.query('create table public.effect (consumer text, event uuid, nth int, at timestamptz default clock_timestamp()); grant all on public.effect to carespine_app')

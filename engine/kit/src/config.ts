@@ -33,6 +33,12 @@ const Environment = z.object({
   CARESPINE_DEMO: z.enum(['on', 'off']).default('on'),
   CARESPINE_KEK: z.string().optional(),
   CARESPINE_KEK_FILE: z.string().optional(),
+  CARESPINE_KMS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  CARESPINE_KMS_KEY: z.string().regex(/^[\w.-]+$/, 'give the name of a key of the transit engine').default('carespine'),
+  CARESPINE_KMS_MOUNT: z.string().regex(/^[\w./-]+$/, 'give the path that the transit engine is mounted under').default('transit'),
+  CARESPINE_KMS_TOKEN: z.string().optional(),
+  CARESPINE_KMS_TOKEN_FILE: z.string().optional(),
+  CARESPINE_KMS_MINUTES: z.coerce.number().min(0.01).max(10_080).default(720),
   METRICS_ACCESS: z.enum(['local', 'token']).default('local'),
   TRUSTED_PROXIES: list('').pipe(z.array(z.string().refine(isAddress, 'give addresses, subnets such as 10.0.0.0/8, or loopback'))),
   CORS_ORIGINS: list('').pipe(z.array(z.string().refine(isOrigin, 'give origins such as https://app.example.org, without a path, or *'))),
@@ -50,6 +56,12 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 })
 
+/** Keys in base64 in the environment, a file of them, or a service that holds one. */
+export type KekPlace =
+  | { text: string }
+  | { file: string }
+  | { url: string; key: string; mount: string; token: { value: string } | { file: string }; leaseMinutes: number }
+
 /** How this process runs; from environment variables alone. */
 export interface Config {
   port: number
@@ -61,8 +73,8 @@ export interface Config {
   /** Where people reach the portals, without a slash at its end: `https://carespine.example.org`. */
   publicUrl?: string
   demo: boolean
-  /** Key-encryption key in base64, when it does not lie in the data folder. */
-  kek?: string
+  /** Where the key-encryption key is, when it does not lie in the data folder. */
+  kek?: KekPlace
   /** Who may read /metrics: callers on this machine and those with a token, or only those with a token. */
   metricsAccess: 'local' | 'token'
   /** Whose X-Forwarded headers are believed. */
@@ -105,7 +117,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw new Error('ROLES: without DATABASE_URL no other process can do the rest. Set DATABASE_URL, or leave ROLES out.')
   }
   if ((data.MAIL_URL === undefined) !== (data.MAIL_FROM === undefined)) throw new Error('MAIL_FROM: set it together with MAIL_URL.')
-  const kek = data.CARESPINE_KEK ?? (data.CARESPINE_KEK_FILE && contentOf('CARESPINE_KEK_FILE', data.CARESPINE_KEK_FILE))
+  const kek = kekPlace(data)
   return {
     port: data.PORT,
     host: data.HOST,
@@ -139,6 +151,19 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
 }
 
+function kekPlace(data: z.output<typeof Environment>): KekPlace | undefined {
+  const { CARESPINE_KMS_URL: url, CARESPINE_KMS_TOKEN: value, CARESPINE_KMS_TOKEN_FILE: file } = data
+  if (url !== undefined) {
+    if (data.CARESPINE_KEK !== undefined || data.CARESPINE_KEK_FILE !== undefined) throw new Error('CARESPINE_KMS_URL: the key-encryption key is given twice. Leave CARESPINE_KEK and CARESPINE_KEK_FILE out.')
+    if (value === undefined && file === undefined) throw new Error('CARESPINE_KMS_TOKEN: set it, or CARESPINE_KMS_TOKEN_FILE, together with CARESPINE_KMS_URL.')
+    return { url, key: data.CARESPINE_KMS_KEY, mount: data.CARESPINE_KMS_MOUNT, token: value === undefined ? { file: file ?? '' } : { value }, leaseMinutes: data.CARESPINE_KMS_MINUTES }
+  }
+  if (data.CARESPINE_KEK !== undefined) return { text: data.CARESPINE_KEK }
+  if (data.CARESPINE_KEK_FILE === undefined) return undefined
+  requireReadable('CARESPINE_KEK_FILE', data.CARESPINE_KEK_FILE)
+  return { file: data.CARESPINE_KEK_FILE }
+}
+
 function demandedProfiles(pairs: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const demanded = new Map<string, string[]>()
   for (const pair of pairs) {
@@ -149,9 +174,9 @@ function demandedProfiles(pairs: readonly string[]): ReadonlyMap<string, readonl
   return demanded
 }
 
-function contentOf(variable: string, file: string): string {
+function requireReadable(variable: string, file: string): void {
   try {
-    return readFileSync(file, 'utf8').trim()
+    readFileSync(file)
   } catch (error) {
     throw new Error(`${variable}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { keyEncryptionKey } from '@carespine/store/keys'
+import { keysInEnvironment } from '@carespine/store/key-encryption'
 import { migrate } from '@carespine/store/migrate'
 import type { Actor } from '@carespine/store/contract'
 import { Store } from '@carespine/store/store'
@@ -71,7 +71,7 @@ async function serverOf(modules: readonly ModuleDefinition[], more: Partial<Http
 beforeAll(async () => {
   database = await testDatabase()
   await migrate(database.url, [{ name: 'store', folder: new URL('../../store/migrations/', import.meta.url) }])
-  store = await Store.open({ url: database.url, kek: keyEncryptionKey('', kek), now: () => new Date() })
+  store = await Store.open({ url: database.url, kek: keysInEnvironment(kek), now: () => new Date() })
   app = await serverOf([ward])
   await app.ready()
 })

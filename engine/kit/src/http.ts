@@ -18,6 +18,8 @@ type Running = ReturnType<typeof createServices>
 export interface Health {
   /** Names of parts that do not work, empty when the server is ready. */
   faults(): Promise<string[]>
+  /** Names of parts that the server can do without for a while. */
+  warnings?(): string[]
 }
 
 export interface HttpOptions {
@@ -223,6 +225,7 @@ function registerHealth(app: FastifyInstance, health: Health): void {
   app.get('/health/live', { config: { allow: 'anyone' }, schema: { tags: ['health'] } }, async () => ({ status: 'ok' }))
   app.get('/health/ready', { config: { allow: 'anyone' }, schema: { tags: ['health'] } }, async (_request, reply) => {
     const faults = await health.faults()
-    return reply.code(faults.length === 0 ? 200 : 503).send({ status: faults.length === 0 ? 'ok' : 'unready', faults })
+    const warnings = health.warnings?.() ?? []
+    return reply.code(faults.length === 0 ? 200 : 503).send({ status: faults.length === 0 ? 'ok' : 'unready', faults, ...(warnings.length === 0 ? {} : { warnings }) })
   })
 }

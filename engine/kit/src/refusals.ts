@@ -46,5 +46,7 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
   STORE_UNAVAILABLE: { status: 503, message: 'The database cannot be reached. Nothing was stored; try again.' },
   STORE_BUSY: { status: 503, message: 'The database took longer than a minute and was stopped. Nothing was stored; try again, with less at once.' },
   STORE_FULL: { status: 503, message: 'The disk of the database is full. Nothing was stored. Tell your IT department; try again when there is room.' },
+  KEYS_UNAVAILABLE: { status: 503, message: 'The service that holds the keys of the record does not answer or refuses. Nothing was stored; tell your IT department, and try again.' },
+  BRANCH_SHREDDED: { status: 410, message: 'The keys of this branch were destroyed. Nothing of it can be read or written any more.' },
   RATE_LIMITED: { status: 429, message: 'Too many requests. Wait as long as Retry-After says.' },
 }

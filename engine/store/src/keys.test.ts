@@ -1,23 +1,31 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { keyedHash, Keyring, type KeyShelf } from './keys.ts'
+import { keysInEnvironment } from './key-encryption.ts'
+import { keyedHash } from './keyed-hash.ts'
+import { Keyring, type KeyShelf } from './keys.ts'
 
 const shelf = (): KeyShelf => {
-  const kept = new Map<string, Buffer>()
-  const keep = (name: string, wrapped: Buffer): Buffer => {
-    if (!kept.has(name)) kept.set(name, wrapped)
-    return kept.get(name) as Buffer
+  const kept = new Map<string, { wrapped: Buffer; activeAt: number }>()
+  const keep = async (name: string, wrapped: Buffer, activeIn = 0): Promise<Buffer> => {
+    if (!kept.has(name)) kept.set(name, { wrapped, activeAt: Date.now() + activeIn })
+    return kept.get(name)?.wrapped ?? wrapped
   }
+  const listed = (kind: string) =>
+    [...kept].flatMap(([name, { wrapped, activeAt }]) => {
+      const [of, branch = '', version = ''] = name.split('/')
+      return of === kind ? [{ branch, version: Number(version), wrapped, activeIn: activeAt - Date.now(), destroyed: false }] : []
+    })
   return {
-    load: async () =>
-      [...kept].flatMap(([name, wrapped]) => {
-        const [branch = '', version] = name.split('/')
-        return version === undefined ? [] : [{ branch, version: Number(version), wrapped }]
-      }),
-    keep: async (branch, version, wrapped) => keep(`${branch}/${version}`, wrapped),
-    keepSecret: async (name, wrapped) => keep(name, wrapped),
+    load: async () => ({ branchKeys: listed('branch'), indexKeys: listed('index') }),
+    keep: (branch, version, wrapped, _by, activeIn) => keep(`branch/${branch}/${version}`, wrapped, activeIn),
+    keepIndexKey: (version, wrapped, _by, activeIn) => keep(`index//${version}`, wrapped, activeIn),
+    keepSecret: (name, wrapped) => keep(`secret/${name}`, wrapped),
+    findSecret: async (name) => kept.get(`secret/${name}`)?.wrapped,
+    holdsRecords: async () => listed('branch').length > 0,
   }
 }
+
+const newKek = () => keysInEnvironment(randomBytes(32).toString('base64'))
 
 describe('the keyed hash of index entries', () => {
   test('is HMAC-SHA-256, whatever the length and script of the entry', () => {
@@ -31,7 +39,7 @@ describe('the keyed hash of index entries', () => {
 
 describe('the keyring', () => {
   test('opens after a restart what it sealed before, and nothing that was moved', async () => {
-    const kek = randomBytes(32)
+    const kek = newKek()
     const kept = shelf()
     const before = await Keyring.open(kek, kept)
     await before.ensure('branch')
@@ -46,7 +54,7 @@ describe('the keyring', () => {
   })
 
   test('opens what another process sealed under a key that it made meanwhile', async () => {
-    const [kek, kept] = [randomBytes(32), shelf()]
+    const [kek, kept] = [newKek(), shelf()]
     const [one, other] = [await Keyring.open(kek, kept), await Keyring.open(kek, kept)]
     await one.ensure('branch')
     const sealed = one.seal('branch', Buffer.from('a note'), 'value')
@@ -60,7 +68,7 @@ describe('the keyring', () => {
   })
 
   test('gives every process the secret that was kept first', async () => {
-    const [kek, kept] = [randomBytes(32), shelf()]
+    const [kek, kept] = [newKek(), shelf()]
     const [one, other] = [await Keyring.open(kek, kept), await Keyring.open(kek, kept)]
     const [first, second] = [await one.secret('a', randomBytes(40)), await other.secret('a', randomBytes(40))]
     expect(second).toEqual(first)
@@ -69,7 +77,56 @@ describe('the keyring', () => {
 
   test('does not open under another key-encryption key', async () => {
     const kept = shelf()
-    await (await Keyring.open(randomBytes(32), kept)).ensure('branch')
-    await expect(Keyring.open(randomBytes(32), kept)).rejects.toThrow('does not open this database')
+    await (await Keyring.open(newKek(), kept)).ensure('branch')
+    await expect(Keyring.open(newKek(), kept)).rejects.toThrow('does not open this database')
+  })
+
+  test('seals under a new version once every process holds it, and opens what older ones sealed', async () => {
+    const [kek, kept] = [newKek(), shelf()]
+    const [one, other] = [await Keyring.open(kek, kept), await Keyring.open(kek, kept)]
+    await one.ensure('branch')
+    const old = one.seal('branch', Buffer.from('a note'), 'value')
+    expect(await one.addVersion('branch', 60)).toBe(2)
+    await other.refresh()
+    expect(one.seal('branch', Buffer.from('a note'), 'value').readUInt16BE(1)).toBe(1)
+    await new Promise((resolve) => setTimeout(resolve, 80))
+    const fresh = one.seal('branch', Buffer.from('a note'), 'value')
+    expect(fresh.readUInt16BE(1)).toBe(2)
+    for (const sealed of [old, fresh]) expect(other.open('branch', sealed, 'value').toString()).toBe('a note')
+  })
+
+  test('hashes what is written under the newest index key, and knows what rows bear until they are indexed again', async () => {
+    const kept = shelf()
+    const ring = await Keyring.open(newKek(), kept)
+    const [first, blind] = [ring.hash('code||718-7'), ring.blind('email:a@b')]
+    expect(await ring.addIndexVersion(50)).toBe(2)
+    expect(ring.hash('code||718-7')).toBe(first)
+    expect(ring.hashesSince(1, 'code||718-7')).toHaveLength(2)
+    await new Promise((resolve) => setTimeout(resolve, 70))
+    const second = ring.hash('code||718-7')
+    expect(ring.hashesSince(1, 'code||718-7')).toEqual([first, second])
+    expect(ring.hashesSince(2, 'code||718-7')).toEqual([second])
+    expect(second).not.toBe(first)
+    expect(ring.blind('email:a@b')).toBe(blind)
+  })
+
+  test('of a database with records whose keys are gone makes no new ones', async () => {
+    const kept = { ...shelf(), holdsRecords: async () => true }
+    await expect(Keyring.open(newKek(), kept)).rejects.toThrow('holds records and no keys')
+    expect(await kept.findSecret('index-key')).toBeUndefined()
+  })
+
+  test('wraps nothing when its key-encryption key is no longer that of the others', async () => {
+    const [old, next] = [randomBytes(32), randomBytes(32)].map((key) => key.toString('base64'))
+    const entries = new Map<string, Buffer>()
+    const kept: KeyShelf = { ...shelf(), findSecret: async (name) => entries.get(name), keepSecret: async (name, wrapped) => (entries.set(name, wrapped), wrapped) }
+    const left = await Keyring.open(keysInEnvironment(old ?? ''), kept)
+    const both = keysInEnvironment(`${next} ${old}`)
+    const key = await both.unwrap(entries.get('index-key') as Buffer, 'index-key')
+    entries.set('index-key', await both.wrap(key, 'index-key'))
+    await expect(left.ensure('branch')).rejects.toThrow('KEYS_UNAVAILABLE')
+    expect(left.fault).toContain('does not open')
+    expect((await kept.load()).branchKeys).toEqual([])
+    await (await Keyring.open(both, kept)).ensure('branch')
   })
 })

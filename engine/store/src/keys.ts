@@ -1,124 +1,189 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { type KeyEncryption, KeyServiceFault, WrongKeyEncryptionKey } from './key-encryption.ts'
+import { EntryHashes } from './keyed-hash.ts'
 import { refuse } from './refusal.ts'
+import { decrypt, encrypt, FORMAT, versionOf } from './sealing.ts'
 
-// A sealed value: format (1 byte), version of the branch's data key (2), nonce (12), ciphertext, tag (16).
-const FORMAT = 1
-const HEADER = 15
-const TAG = 16
-/** Where the nonce stands in a sealed value. */
-export const NONCE = { start: 3, end: HEADER } as const
+/** A key as it is kept. */
+export interface ShelvedKey {
+  version: number
+  wrapped: Buffer
+  /** Milliseconds until it is used; negative when it is. By the database's clock, which is the same for all processes. */
+  activeIn: number
+  destroyed: boolean
+}
 
 /** Where wrapped keys are kept: the database. */
 export interface KeyShelf {
-  load(): Promise<{ branch: string; version: number; wrapped: Buffer }[]>
+  load(): Promise<{ branchKeys: (ShelvedKey & { branch: string })[]; indexKeys: ShelvedKey[] }>
   /** Stores a wrapped key unless one of that branch and version is there; returns the one that is there. */
-  keep(branch: string, version: number, wrapped: Buffer): Promise<Buffer>
+  keep(branch: string, version: number, wrapped: Buffer, by: string, activeIn: number): Promise<Buffer>
+  /** The same for a key of the search index. */
+  keepIndexKey(version: number, wrapped: Buffer, by: string, activeIn: number): Promise<Buffer>
   /** The same for a secret of the whole installation. */
-  keepSecret(name: string, wrapped: Buffer): Promise<Buffer>
+  keepSecret(name: string, wrapped: Buffer, by: string): Promise<Buffer>
+  findSecret(name: string): Promise<Buffer | undefined>
+  /** Whether anything was ever stored in the database. */
+  holdsRecords(): Promise<boolean>
 }
 
-/**
- * Reads the key-encryption key: 32 bytes, base64, from `CARESPINE_KEK` or the file it lives in. The file is made at the
- * first start, readable by its owner alone. Without it nothing in the database can be read: back it up apart from the
- * database.
- */
-export function keyEncryptionKey(dataFolder: string, given?: string): Buffer {
-  if (given !== undefined) return parseKey(given, 'The key-encryption key that was given')
-  const file = keyFile(dataFolder)
-  if (!existsSync(file)) {
-    mkdirSync(join(dataFolder, 'keys'), { recursive: true, mode: 0o700 })
-    writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' })
-    chmodSync(file, 0o600)
-  }
-  return parseKey(readFileSync(file, 'utf8').trim(), file)
+/** The database has records and no keys: somebody removed them, or it is a part of a database. */
+export class KeysMissing extends Error {}
+
+interface DataKey {
+  key: KeyObject
+  /** By the clock of this process. */
+  activeAt: number
 }
 
-export function keyFile(dataFolder: string): string {
-  return join(dataFolder, 'keys', 'key-encryption-key')
+interface Sealing {
+  version: number
+  key: KeyObject
+  /** Until then no newer key takes its place. */
+  until: number
 }
 
-function parseKey(text: string, source: string): Buffer {
-  const key = Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error(`${source} must be 32 bytes in base64 (make one: openssl rand -base64 32)`)
-  return key
-}
+/** A new key is used after this time: by then every process holds it. They are told at once, and look every ten seconds. */
+export const EVERYONE_HOLDS_MILLISECONDS = 12_000
 
-// Keys are KeyObjects: Node makes one anew of a Buffer at each use, which cost more than the cipher. Measured for a body
-// of 700 bytes: opening 47 µs with a Buffer, 15 µs with a KeyObject; sealing 29 µs and 14 µs.
-function encrypt(key: KeyObject, keyVersion: number, plain: Uint8Array, bound: string): Buffer {
-  const nonce = randomNonce()
-  const cipher = createCipheriv('aes-256-gcm', key, nonce)
-  cipher.setAAD(Buffer.from(bound))
-  const sealed = Buffer.allocUnsafe(HEADER + plain.length + TAG)
-  sealed[0] = FORMAT
-  sealed.writeUInt16BE(keyVersion, 1)
-  nonce.copy(sealed, 3)
-  cipher.update(plain).copy(sealed, HEADER)
-  cipher.final()
-  cipher.getAuthTag().copy(sealed, HEADER + plain.length)
-  return sealed
-}
+const INDEX_KEY = 'index-key'
 
-function decrypt(key: KeyObject, sealed: Buffer, bound: string): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(3, HEADER))
-  decipher.setAAD(Buffer.from(bound))
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG))
-  const plain = decipher.update(sealed.subarray(HEADER, sealed.length - TAG))
-  decipher.final()
-  return plain
-}
-
-// Nonces are cut from a block of random bytes: one call to the generator serves 512 of them.
-let nonceBlock = Buffer.alloc(0)
-let nonceAt = 0
-function randomNonce(): Buffer {
-  if (nonceAt + 12 > nonceBlock.length) {
-    nonceBlock = randomBytes(12 * 512)
-    nonceAt = 0
-  }
-  nonceAt += 12
-  return nonceBlock.subarray(nonceAt - 12, nonceAt)
-}
-
-/** Data keys of every branch and the index key, held in memory, wrapped at rest. */
+/** Data keys of every branch and the index keys, held in memory for as long as the key-encryption key allows, wrapped at rest. */
 export class Keyring {
-  readonly #kek: KeyObject
+  readonly #kek: KeyEncryption
   readonly #shelf: KeyShelf
-  readonly #digest: (fact: string) => Buffer
   /** By branch; the version is the place. There is no version 0. */
-  readonly #keys = new Map<string, KeyObject[]>()
-  // Two generations: most index entries are of one resource alone and never come again, and keeping an order of use for
-  // them took longer than the hashes it saved.
-  #hashes = new Map<string, string>()
-  #olderHashes = new Map<string, string>()
-  readonly #sights = new Uint8Array(SIGHTS)
-  #sightsInRound = 0
-  #round = 1
+  readonly #keys = new Map<string, (DataKey | undefined)[]>()
+  readonly #sealing = new Map<string, Sealing>()
+  readonly #branches = new Set<string>()
+  #shredded: ReadonlySet<string> = new Set()
+  /** By version; the first is the secret that values of modules are hashed with as well. */
+  #indexKeys: { hashes: EntryHashes; activeAt: number; version: number }[] = []
+  #goodUntil = 0
   /** Keys that were looked for in the database and are not there. */
   readonly #sought = new Set<string>()
+  #loading: Promise<void> | undefined
+  #fault: string | undefined
 
-  private constructor(kek: KeyObject, shelf: KeyShelf, indexKey: Buffer) {
+  private constructor(kek: KeyEncryption, shelf: KeyShelf) {
     this.#kek = kek
     this.#shelf = shelf
-    this.#digest = keyedHash(indexKey)
   }
 
-  /** Unwraps what the shelf holds. Throws when the key-encryption key is not the one that wrapped it. */
-  static async open(kekBytes: Buffer, shelf: KeyShelf): Promise<Keyring> {
-    const kek = createSecretKey(kekBytes)
-    const fresh = encrypt(kek, 0, randomBytes(32), 'index-key')
-    const keyring = new Keyring(kek, shelf, unwrap(kek, await shelf.keepSecret('index-key', fresh), 'index-key'))
+  /**
+   * Unwraps what the shelf holds. Throws WrongKeyEncryptionKey when the key-encryption key is not the one that wrapped it,
+   * KeysMissing when there are records and no keys.
+   */
+  static async open(kek: KeyEncryption, shelf: KeyShelf): Promise<Keyring> {
+    if ((await shelf.findSecret(INDEX_KEY)) === undefined) {
+      if (await shelf.holdsRecords()) throw new KeysMissing('This database holds records and no keys. Nothing was changed. Restore it together with the tables store.secret and store.branch_key.')
+      const fresh = await kek.wrap(randomBytes(32), INDEX_KEY)
+      await shelf.keepSecret(INDEX_KEY, fresh, kek.nameOf(fresh))
+    }
+    const keyring = new Keyring(kek, shelf)
     await keyring.#load()
     return keyring
   }
 
+  /** Why keys cannot be unwrapped or made at the moment, in a sentence; undefined when they can. */
+  get fault(): string | undefined {
+    return this.#fault
+  }
+
+  /** Milliseconds that keys may be used before the key service is asked again. */
+  get lease(): number {
+    return this.#kek.lease
+  }
+
+  /** False when the keys may not be used any longer: nothing can be read or written. */
+  get isOpen(): boolean {
+    return Date.now() < this.#goodUntil
+  }
+
+  /** Unwraps keys that another process has made since, and asks the key service anew when half its time has passed. */
+  async refresh(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined
+    })
+    await this.#loading
+  }
+
   async #load(): Promise<void> {
-    for (const { branch, version, wrapped } of await this.#shelf.load()) {
-      const keys = this.#keys.get(branch) ?? []
-      keys[version] = createSecretKey(unwrap(this.#kek, wrapped, `branch-key/${branch}/${version}`))
-      this.#keys.set(branch, keys)
+    const { branchKeys, indexKeys } = await this.#shelf.load()
+    try {
+      await this.#prove()
+      await this.#takeIndexKeys(indexKeys)
+      await Promise.all(branchKeys.map((shelved) => this.#take(shelved)))
+      this.#fault = undefined
+    } catch (error) {
+      this.#note(error)
+      throw error
+    }
+    this.#sealing.clear()
+    const alive = new Set(branchKeys.flatMap(({ branch, destroyed }) => (destroyed ? [] : [branch])))
+    this.#shredded = new Set(branchKeys.flatMap(({ branch }) => (alive.has(branch) ? [] : [branch])))
+    for (const branch of this.#shredded) this.#forget(branch)
+    for (const branch of alive) this.#branches.add(branch)
+  }
+
+  // Keys from a service are good for a time; before it ends the service is asked whether they still are.
+  async #prove(): Promise<void> {
+    const { lease } = this.#kek
+    if (this.#indexKeys.length > 0 && Date.now() < this.#goodUntil - lease / 2) return
+    const asked = Date.now()
+    const wrapped = (await this.#shelf.findSecret(INDEX_KEY)) ?? fail('The index key is gone from the database')
+    const key = await this.#kek.unwrap(wrapped, INDEX_KEY)
+    if (this.#indexKeys.length === 0) this.#indexKeys = [{ hashes: new EntryHashes(key), activeAt: 0, version: 1 }]
+    this.#goodUntil = asked + lease
+  }
+
+  async #takeIndexKeys(shelved: readonly ShelvedKey[]): Promise<void> {
+    for (const { version, wrapped, activeIn, destroyed } of shelved) {
+      const known = this.#indexKeys.find((one) => one.version === version)
+      if (destroyed || known) continue
+      const key = await this.#kek.unwrap(wrapped, `index-key/${version}`)
+      this.#indexKeys = [...this.#indexKeys, { hashes: new EntryHashes(key), activeAt: Date.now() + activeIn, version }].sort((a, b) => a.version - b.version)
+    }
+    const gone = new Set(shelved.flatMap(({ version, destroyed }) => (destroyed ? [version] : [])))
+    if (gone.size > 0) this.#indexKeys = this.#indexKeys.filter(({ version }) => !gone.has(version))
+  }
+
+  async #take({ branch, version, wrapped, activeIn, destroyed }: ShelvedKey & { branch: string }): Promise<void> {
+    const known = this.#keys.get(branch)
+    if (destroyed) {
+      if (known) known[version] = undefined
+      return
+    }
+    if (known?.[version]) return
+    const key = createSecretKey(await this.#kek.unwrap(wrapped, boundOf(branch, version)))
+    // Only now: who finds the branch here seals with its key.
+    const keys = this.#keys.get(branch) ?? []
+    keys[version] = { key, activeAt: Date.now() + activeIn }
+    this.#keys.set(branch, keys)
+  }
+
+  #forget(branch: string): void {
+    this.#keys.delete(branch)
+    this.#sealing.delete(branch)
+    this.#branches.delete(branch)
+  }
+
+  #note(error: unknown): void {
+    if (error instanceof KeyServiceFault || error instanceof WrongKeyEncryptionKey) this.#fault = error.message
+    if (this.isOpen) return
+    this.#keys.clear()
+    this.#sealing.clear()
+    this.#indexKeys = []
+  }
+
+  /** Wraps or unwraps for somebody who waits: what the key service lacks is a refusal that says so. */
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      this.#note(error)
+      if (error instanceof KeyServiceFault || error instanceof WrongKeyEncryptionKey) refuse('KEYS_UNAVAILABLE')
+      throw error
     }
   }
 
@@ -127,19 +192,65 @@ export class Keyring {
     return this.#keys.has(branch)
   }
 
-  /** Makes the branch's first data key unless it has one. */
+  /**
+   * Makes the branch's first data key unless it has one. Refuses with KEYS_UNAVAILABLE when the key service does not
+   * answer, BRANCH_SHREDDED when the branch's keys were destroyed.
+   */
   async ensure(branch: string): Promise<void> {
     if (this.#keys.has(branch)) return
-    const bound = `branch-key/${branch}/1`
-    const wrapped = await this.#shelf.keep(branch, 1, encrypt(this.#kek, 0, randomBytes(32), bound))
-    const keys: KeyObject[] = []
-    keys[1] = createSecretKey(unwrap(this.#kek, wrapped, bound))
-    this.#keys.set(branch, keys)
+    if (this.#shredded.has(branch)) refuse('BRANCH_SHREDDED')
+    await this.#addBranchKey(branch, 1, 0)
   }
 
-  /** Branches that hold or held content. */
+  async #addBranchKey(branch: string, version: number, activeIn: number): Promise<void> {
+    await this.#ask(async () => {
+      const wrapped = await this.#wrapFresh(boundOf(branch, version))
+      const kept = await this.#shelf.keep(branch, version, wrapped, this.#kek.nameOf(wrapped), activeIn)
+      // Shredded by another process while this one did not know.
+      if (kept.length === 0) refuse('BRANCH_SHREDDED')
+      await this.#take({ branch, version, wrapped: kept, activeIn, destroyed: false })
+    })
+    this.#sealing.delete(branch)
+    this.#branches.add(branch)
+  }
+
+  // A process that was left behind with an older key-encryption key would wrap what the others cannot open: whoever
+  // wraps shows first that it opens what is there.
+  async #wrapFresh(bound: string): Promise<Buffer> {
+    const known = (await this.#shelf.findSecret(INDEX_KEY)) ?? fail('The index key is gone from the database')
+    await this.#kek.unwrap(known, INDEX_KEY)
+    return await this.#kek.wrap(randomBytes(32), bound)
+  }
+
+  /** Makes the next data key of the branch. It is used once every process holds it. Returns its version. */
+  async addVersion(branch: string, activeIn = EVERYONE_HOLDS_MILLISECONDS): Promise<number> {
+    await this.refresh()
+    const version = this.#keys.get(branch)?.length ?? 0
+    if (version === 0) throw new Error(`Branch ${branch} has no data key`)
+    await this.#addBranchKey(branch, version, activeIn)
+    return version
+  }
+
+  /** Makes the next key of the search index; see `addVersion`. */
+  async addIndexVersion(activeIn = EVERYONE_HOLDS_MILLISECONDS): Promise<number> {
+    await this.refresh()
+    const version = (this.#indexKeys.at(-1)?.version ?? 0) + 1
+    await this.#ask(async () => {
+      const wrapped = await this.#wrapFresh(`index-key/${version}`)
+      await this.#shelf.keepIndexKey(version, wrapped, this.#kek.nameOf(wrapped), activeIn)
+    })
+    await this.refresh()
+    return version
+  }
+
+  /** Branches that hold or held content, and can be read. */
   branches(): string[] {
-    return [...this.#keys.keys()]
+    return [...this.#branches]
+  }
+
+  /** Branches whose keys were destroyed. */
+  get shredded(): ReadonlySet<string> {
+    return this.#shredded
   }
 
   /**
@@ -147,10 +258,23 @@ export class Keyring {
    * @param bound What the value belongs to, such as `Patient/<id>/<version>`; `open` must name the same.
    */
   seal(branch: string, plain: Uint8Array, bound: string): Buffer {
-    const keys = this.#keys.get(branch)
-    const key = keys?.at(-1)
-    if (!keys || !key) throw new Error(`Branch ${branch} has no data key`)
-    return encrypt(key, keys.length - 1, plain, bound)
+    const now = Date.now()
+    const known = this.#sealing.get(branch)
+    const { version, key } = known && now < known.until ? known : this.#newest(branch, now)
+    return encrypt(key, version, plain, bound)
+  }
+
+  #newest(branch: string, now: number): Sealing {
+    if (now >= this.#goodUntil) refuse('KEYS_UNAVAILABLE')
+    if (this.#shredded.has(branch)) refuse('BRANCH_SHREDDED')
+    const keys = this.#keys.get(branch) ?? []
+    const version = keys.findLastIndex((one) => one !== undefined && one.activeAt <= now)
+    const newest = keys[version]
+    if (!newest) throw new Error(`Branch ${branch} has no data key`)
+    const next = Math.min(this.#goodUntil, ...keys.slice(version + 1).flatMap((one) => (one ? [one.activeAt] : [])))
+    const sealing = { version, key: newest.key, until: next }
+    this.#sealing.set(branch, sealing)
+    return sealing
   }
 
   /**
@@ -159,16 +283,18 @@ export class Keyring {
    */
   open(branch: string, sealed: Buffer, bound: string): Buffer {
     if (sealed[0] !== FORMAT) throw new Error(`Sealed value of unknown format ${sealed[0]}`)
-    const version = sealed.readUInt16BE(1)
-    const key = this.#keys.get(branch)?.[version] ?? this.#seek(branch, version)
+    if (Date.now() >= this.#goodUntil) refuse('KEYS_UNAVAILABLE')
+    const version = versionOf(sealed)
+    const key = this.#keys.get(branch)?.[version]?.key ?? this.#seek(branch, version)
     return decrypt(key, sealed, bound)
   }
 
   // A key is stored before anything is sealed with it: one that is not there after a look will not come.
   #seek(branch: string, version: number): never {
+    if (this.#shredded.has(branch)) refuse('BRANCH_SHREDDED')
     const name = `${branch}/${version}`
     if (this.#sought.has(name)) throw new Error(`Branch ${branch} lacks data key ${version}`)
-    this.#load().then(
+    this.refresh().then(
       () => this.#sought.add(name),
       () => undefined,
     )
@@ -178,81 +304,46 @@ export class Keyring {
   /** A secret of the whole installation, kept wrapped in the database: the one that is there, else `fresh` from then on. */
   async secret(name: string, fresh: Uint8Array): Promise<Buffer> {
     const bound = `secret/${name}`
-    return unwrap(this.#kek, await this.#shelf.keepSecret(name, encrypt(this.#kek, 0, fresh, bound)), bound)
+    return await this.#ask(async () => {
+      const kept = await this.#shelf.findSecret(name)
+      if (kept) return await this.#kek.unwrap(kept, bound)
+      const wrapped = await this.#kek.wrap(fresh, bound)
+      return await this.#kek.unwrap(await this.#shelf.keepSecret(name, wrapped, this.#kek.nameOf(wrapped)), bound)
+    })
   }
 
-  /** Unwraps keys that another process has made since. */
-  async refresh(): Promise<void> {
-    await this.#load()
+  /** Keyed hash of a value that a module finds its rows by: a signed 64-bit integer in decimal. Its key stays. */
+  blind(value: string): string {
+    return this.#hashesOf(1).of(value)
   }
 
-  // Numbers and phones of a record come once: kept at first sight, they filled both generations twice a second under
-  // creates, for the garbage collector to clear away.
-  #comesAgain(digest: Buffer): boolean {
-    if (++this.#sightsInRound > SIGHTS_IN_A_ROUND) {
-      this.#sightsInRound = 0
-      this.#round = (this.#round % 255) + 1
-    }
-    const place = digest.readUInt32BE(4) % SIGHTS
-    const isKnown = this.#sights[place] === this.#round
-    this.#sights[place] = this.#round
-    return isKnown
+  /** Keyed hash of an index entry under the index key of now: a signed 64-bit integer in decimal. */
+  hash(entry: string): string {
+    return this.#hashesOf(this.indexVersion).of(entry)
   }
 
-  /** Keyed hash of an index entry: a signed 64-bit integer in decimal. */
-  hash(fact: string): string {
-    const known = this.#hashes.get(fact)
-    if (known !== undefined) return known
-    const older = this.#olderHashes.get(fact)
-    const digest = older === undefined ? this.#digest(fact) : undefined
-    const hashed = digest ? digest.readBigInt64BE(0).toString() : (older as string)
-    if (digest && !this.#comesAgain(digest)) return hashed
-    if (this.#hashes.size >= HASHES_KEPT) {
-      this.#olderHashes = this.#hashes
-      this.#hashes = new Map()
-    }
-    this.#hashes.set(fact, hashed)
-    return hashed
+  /** Hashes of an index entry that rows may bear: those of `oldest` and of every later index key, in use or about to be. */
+  hashesSince(oldest: number, entry: string): string[] {
+    const known = this.#indexKeys.filter(({ version }) => version >= oldest)
+    return known.length === 0 ? [this.hash(entry)] : known.map(({ hashes }) => hashes.of(entry))
   }
-}
 
-/** Index entries of one generation whose hashes are kept. */
-const HASHES_KEPT = 20_000
-/** Places where a first sight is noted; a power of two. */
-const SIGHTS = 2 ** 18
-/** Sights of one round: few enough that two entries seldom meet in a place. */
-const SIGHTS_IN_A_ROUND = 2 ** 15
+  /** Version of the index key that rows are written with. */
+  get indexVersion(): number {
+    const keys = this.#indexKeys
+    if (keys.length === 1) return keys[0]?.version ?? 1
+    const now = Date.now()
+    return keys.findLast(({ activeAt }) => activeAt <= now)?.version ?? 1
+  }
 
-const BLOCK = 64
-
-/**
- * HMAC-SHA-256 (RFC 2104) under one key of at most 64 bytes, out of two calls of the one-shot hash. Measured for an index
- * entry: 7 µs; `createHmac` took 34 µs with the key as a Buffer and 10 µs with a KeyObject.
- */
-export function keyedHash(key: Uint8Array): (text: string) => Buffer {
-  if (key.length > BLOCK) throw new Error('The key is longer than a block of the hash')
-  const outer = Buffer.alloc(BLOCK + 32, 0x5c)
-  let inner = Buffer.alloc(1024, 0x36)
-  key.forEach((byte, at) => {
-    inner[at] = byte ^ 0x36
-    outer[at] = byte ^ 0x5c
-  })
-  return (text) => {
-    // A UTF-16 unit is at most three bytes of UTF-8.
-    if (inner.length < BLOCK + text.length * 3) inner = Buffer.concat([inner.subarray(0, BLOCK)], BLOCK + text.length * 3)
-    const end = BLOCK + inner.write(text, BLOCK)
-    hash('sha256', inner.subarray(0, end), 'buffer').copy(outer, BLOCK)
-    return hash('sha256', outer, 'buffer')
+  #hashesOf(version: number): EntryHashes {
+    if (Date.now() >= this.#goodUntil) refuse('KEYS_UNAVAILABLE')
+    return this.#indexKeys.find((one) => one.version === version)?.hashes ?? fail(`Index key ${version} is not here`)
   }
 }
 
-/** The database was made with another key-encryption key. */
-export class WrongKeyEncryptionKey extends Error {}
+const boundOf = (branch: string, version: number): string => `branch-key/${branch}/${version}`
 
-function unwrap(kek: KeyObject, wrapped: Buffer, bound: string): Buffer {
-  try {
-    return decrypt(kek, wrapped, bound)
-  } catch {
-    throw new WrongKeyEncryptionKey('The key-encryption key does not open this database. Use the key file it was created with.')
-  }
+function fail(what: string): never {
+  throw new Error(what)
 }

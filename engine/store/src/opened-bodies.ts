@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { NONCE } from './keys.ts'
+import { NONCE } from './sealing.ts'
 
 const MOST_BYTES = 16 * 1024 * 1024
 const LARGEST = 64 * 1024

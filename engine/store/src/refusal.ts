@@ -17,9 +17,9 @@ export function refuse(code: string, details?: Readonly<Record<string, unknown>>
   throw new Refusal(code, details)
 }
 
-/** True when the database is away or has no room: it says nothing about what was asked, and passes. */
+/** True when the database is away or has no room, or the keys are: it says nothing about what was asked, and passes. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof Refusal && (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_FULL')
+  return error instanceof Refusal && ['STORE_UNAVAILABLE', 'STORE_FULL', 'KEYS_UNAVAILABLE'].includes(error.code)
 }
 
 /** What PostgreSQL said about a unit of work, as a refusal where the caller can act on it. */

@@ -83,7 +83,7 @@ async function keysOf(type: ResourceType, planned: Planned, context: SearchConte
 function keysStatement(column: string, type: ResourceType, planned: Planned, limit: number, context: SearchContext): Statement {
   const values: unknown[] = []
   const parameter = (value: unknown, sqlType: string): string => `$${values.push(value)}::${sqlType}`
-  const where = conditionsOf({ type, clauses: [planned.clause], ...withPatient(planned) }, parameter, 'i', context.hash).join(' and ')
+  const where = conditionsOf({ type, clauses: [planned.clause], ...withPatient(planned) }, parameter, 'i', context.hashes).join(' and ')
   const distinct = column === 'id' ? '' : 'distinct '
   const present = column === 'id' ? '' : ` and i.${column} is not null`
   return { text: `select ${distinct}i.${column} as key from ${tableOf(type)} i where ${where}${present} limit ${parameter(limit, 'int')}`, values }
@@ -94,11 +94,11 @@ function withPatient({ patient }: Planned): { patient?: string } {
 }
 
 /** `t.patient in (select id of those that match)`: where they are too many to be named. */
-function joined(column: string, type: ResourceType, of: string, planned: Planned, { hash }: SearchContext): Clause {
+function joined(column: string, type: ResourceType, of: string, planned: Planned, { hashes }: SearchContext): Clause {
   return {
     sql: (parameter, alias) => {
       const inner = `${alias}j`
-      const where = conditionsOf({ type, clauses: [planned.clause], ...withPatient(planned) }, parameter, inner, hash).join(' and ')
+      const where = conditionsOf({ type, clauses: [planned.clause], ...withPatient(planned) }, parameter, inner, hashes).join(' and ')
       return `${alias}.${column} in (select ${inner}.${of} from ${tableOf(type)} ${inner} where ${where}${of === 'id' ? '' : ` and ${inner}.${of} is not null`})`
     },
   }

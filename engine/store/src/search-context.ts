@@ -39,7 +39,8 @@ export interface SearchContext {
   open(type: ResourceType, row: StoredRow): Buffer
   /** Bytes of a body among many that are looked through. */
   peek(type: ResourceType, row: StoredRow): Buffer
-  hash(term: string): string
+  /** Hashes that a row of the type may bear for a term. */
+  hashes(type: ResourceType, term: string): readonly string[]
   seal(text: string): string
   unseal(text: string): string | undefined
   codes?: CodeQuestions

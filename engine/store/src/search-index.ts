@@ -23,6 +23,8 @@ export interface IndexProgress {
   form: number
   done: number
   total: number
+  /** Oldest version of the index key that rows may bear. */
+  indexKey: number
 }
 
 /**
@@ -63,6 +65,11 @@ export class SearchIndex {
     return (this.#progress.get(type)?.form ?? INDEX_FORM) < INDEX_FORM
   }
 
+  /** The oldest version of the index key that rows of the type may bear; undefined when they bear that of now. */
+  oldestKey(type: ResourceType): number | undefined {
+    return this.#progress.size === 0 ? undefined : this.#progress.get(type)?.indexKey
+  }
+
   /** Why a parameter cannot be searched by, when it is one that was added here. */
   notReady(type: ResourceType, code: string): string | undefined {
     const added = this.#added.find((one) => one.type === type && one.code === code && !one.ready)
@@ -82,14 +89,14 @@ export class SearchIndex {
     const [row] = await this.#database.query<{ state: StateRow[] | null; added: AddedRow[] | null }>(everywhere, {
       name: 'search-index',
       text:
-        "select (select json_agg(s) from (select type, form, done, total from store.index_state) s) as state, " +
+        "select (select json_agg(s) from (select type, form, done, total, index_key from store.index_state) s) as state, " +
         '(select json_agg(p) from (select type, code, url, definition, problem, ready_at is not null as ready from store.search_parameter) p) as added',
     })
     const byLower = new Map(resourceTypes.map((type) => [type.toLowerCase(), type]))
     this.#progress = new Map(
-      (row?.state ?? []).flatMap(({ type: lower, form, done, total }) => {
+      (row?.state ?? []).flatMap(({ type: lower, form, done, total, index_key: indexKey }) => {
         const type = byLower.get(lower)
-        return type ? [[type, { type, form, done: Number(done), total: Number(total) }] as const] : []
+        return type ? [[type, { type, form, done: Number(done), total: Number(total), indexKey }] as const] : []
       }),
     )
     this.#added = (row?.added ?? []).map(({ type, code, url, definition, problem, ready }) => ({
@@ -114,6 +121,7 @@ export class SearchIndex {
 
 interface StateRow {
   type: string
+  index_key: number
   form: number
   done: number
   total: number

@@ -55,7 +55,7 @@ export interface Reading {
 /** The first resources that match after a place in an order, at most `limit`. */
 export async function readMatches({ type, plan, sort, after }: Reading, limit: number, context: SearchContext): Promise<{ found: Candidate[]; keyOf(row: SortedRow): Key }> {
   const { verify } = plan
-  const build = new StatementBuilder({ type, ...plan }, sort, context.hash)
+  const build = new StatementBuilder({ type, ...plan }, sort, context.hashes)
   const keyOf = (row: SortedRow): Key => build.keyOf(row)
   if (!verify) {
     const rows = await readRows(build, limit, after, context)
@@ -90,7 +90,7 @@ async function readRows(build: StatementBuilder, limit: number, after: Reading['
 /** How many match. */
 export async function countMatches({ type, plan }: Pick<Reading, 'type' | 'plan'>, context: SearchContext): Promise<number> {
   if (!plan.verify) {
-    const [row] = await context.query<{ count: number }>(new StatementBuilder({ type, ...plan }, [], context.hash).count())
+    const [row] = await context.query<{ count: number }>(new StatementBuilder({ type, ...plan }, [], context.hashes).count())
     return row?.count ?? 0
   }
   let count = 0
@@ -101,7 +101,7 @@ export async function countMatches({ type, plan }: Pick<Reading, 'type' | 'plan'
 /** Every match, some at a time, by id. */
 export async function* allMatches({ type, plan }: Pick<Reading, 'type' | 'plan'>, context: SearchContext): AsyncGenerator<Candidate[]> {
   const { verify } = plan
-  const build = new StatementBuilder({ type, ...plan }, [], context.hash)
+  const build = new StatementBuilder({ type, ...plan }, [], context.hashes)
   let after: Reading['after']
   let looked = 0
   let size = SMALLEST_LOOK

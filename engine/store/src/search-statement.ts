@@ -36,14 +36,14 @@ const columns = 't.id, t.version, t.updated, t.branch, t.patient, t.owner, t.del
 /** The SQL of one search: its pages and its count. */
 export class StatementBuilder {
   readonly #conditions: Conditions
-  readonly #hash: (term: string) => string
+  readonly #hashes: TermHashes
   readonly #sorts: readonly ColumnSort[]
   /** Direction of id and branch, which stand last in every order. */
   readonly #idDescends: boolean
 
-  constructor(conditions: Conditions, sort: readonly SortKey[], hash: (term: string) => string) {
+  constructor(conditions: Conditions, sort: readonly SortKey[], hashes: TermHashes) {
     this.#conditions = conditions
-    this.#hash = hash
+    this.#hashes = hashes
     // What stands after the id in an order changes nothing.
     const byId = sort.findIndex(({ parameter }) => parameter === '_id')
     this.#sorts = (byId < 0 ? sort : sort.slice(0, byId)).map(sortColumn)
@@ -92,7 +92,7 @@ export class StatementBuilder {
   }
 
   #where(parameter: Parameter): string[] {
-    return conditionsOf(this.#conditions, parameter, 't', this.#hash)
+    return conditionsOf(this.#conditions, parameter, 't', this.#hashes)
   }
 
   #after(cursor: Key, including: boolean, parameter: Parameter): string {
@@ -116,15 +116,18 @@ export class StatementBuilder {
   }
 }
 
+/** Hashes that a row of the type may bear for a term: one, and more while the index key changes. */
+export type TermHashes = (type: ResourceType, term: string) => readonly string[]
+
 export function tableOf(type: ResourceType): string {
   return `fhir.${type.toLowerCase()}`
 }
 
 /** The conditions of a search as SQL over one table. */
-export function conditionsOf({ clauses, patient }: Conditions, parameter: Parameter, alias: string, hash: (term: string) => string): string[] {
+export function conditionsOf({ type, clauses, patient }: Conditions, parameter: Parameter, alias: string, hashes: TermHashes): string[] {
   const conditions = [`not ${alias}.deleted`]
   if (patient !== undefined) conditions.push(`${alias}.patient = ${parameter(idKey(patient), 'uuid')}`)
-  const writer = new ClauseWriter(parameter, alias, hash)
+  const writer = new ClauseWriter(parameter, alias, (term) => hashes(type, term))
   const must: string[] = []
   for (const clause of clauses.flatMap(flat)) {
     if (clause === 'everything' || (typeof clause === 'object' && 'hint' in clause && patient !== undefined)) continue
@@ -148,23 +151,26 @@ function shy(condition: string, patient: string | undefined): string {
 class ClauseWriter {
   readonly #parameter: Parameter
   readonly #alias: string
-  readonly #hash: (term: string) => string
+  readonly #hashes: (term: string) => readonly string[]
 
-  constructor(parameter: Parameter, alias: string, hash: (term: string) => string) {
+  constructor(parameter: Parameter, alias: string, hashes: (term: string) => readonly string[]) {
     this.#parameter = parameter
     this.#alias = alias
-    this.#hash = hash
+    this.#hashes = hashes
   }
 
   terms(terms: readonly string[]): string {
-    return `${this.#alias}.facts @> ${this.#parameter(plainArray(terms.map(this.#hash)), 'int8[]')}`
+    const hashes = terms.map(this.#hashes)
+    if (hashes.every(({ length }) => length === 1)) return `${this.#alias}.facts @> ${this.#parameter(plainArray(hashes.flat()), 'int8[]')}`
+    // While the index key changes, a row bears the hash of a term under one key or under another.
+    return hashes.map((any) => `${this.#alias}.facts && ${this.#parameter(plainArray(any), 'int8[]')}`).join(' and ')
   }
 
   write(clause: Clause): string {
     if (clause === 'everything') return 'true'
     if (clause === 'nothing') return 'false'
     if ('terms' in clause) return this.terms(clause.terms)
-    if ('anyTerm' in clause) return `${this.#alias}.facts && ${this.#parameter(plainArray(clause.anyTerm.map(this.#hash)), 'int8[]')}`
+    if ('anyTerm' in clause) return `${this.#alias}.facts && ${this.#parameter(plainArray(clause.anyTerm.flatMap(this.#hashes)), 'int8[]')}`
     if ('sql' in clause) return clause.sql(this.#parameter, this.#alias)
     if ('hint' in clause) return clause.hint(this.#parameter, this.#alias)
     if ('not' in clause) return `(${this.write(clause.not)}) is not true`

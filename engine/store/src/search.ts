@@ -39,7 +39,7 @@ export async function runSearch(query: SearchQuery, context: SearchContext): Pro
     const { found, cursorOf } = await readSorted({ type, plan, sort }, count + 1, query.cursor, context)
     return { ...pageOf(type, found, count, cursorOf), ...counted }
   }
-  const { sortCasts } = new StatementBuilder({ type, ...plan }, sort, context.hash)
+  const { sortCasts } = new StatementBuilder({ type, ...plan }, sort, context.hashes)
   const after = query.cursor === undefined ? {} : { after: { key: readCursor(query.cursor, sortCasts) } }
   const { found, keyOf } = await readMatches({ type, plan, sort, ...after }, count + 1, context)
   return { ...pageOf(type, found, count, (row) => writeCursor(keyOf(row))), ...counted }
@@ -70,7 +70,7 @@ export async function runAcross(queries: readonly SearchQuery[], context: Search
   if (!first) return { rows: [] }
   const { sort, count } = first
   const plans = await eachOf(queries, async (query) => ({ type: query.type, plan: await planSearch(query, context) }))
-  const { sortCasts } = new StatementBuilder({ type: first.type, clauses: [] }, sort, context.hash)
+  const { sortCasts } = new StatementBuilder({ type: first.type, clauses: [] }, sort, context.hashes)
   const counts = first.countOnly || first.total === 'accurate' ? await eachOf(plans, (one) => countMatches(one, context)) : undefined
   const counted = counts ? { total: counts.reduce((sum, one) => sum + one, 0) } : {}
   if (first.countOnly) return { rows: [], ...counted }

@@ -9,6 +9,7 @@ import { Batch } from './batch.ts'
 import { commitStatement, MARKED, merge, type Plan, signatureOf } from './commit.ts'
 import { type Actor, type EventEnvelope, type Hint, type LookUp, type Origin, SHARED_BRANCH } from './contract.ts'
 import { Database, type Scope, type Session, type Statement } from './database.ts'
+import type { KeyEncryption } from './key-encryption.ts'
 import { keyShelf } from './key-shelf.ts'
 import { Keyring } from './keys.ts'
 import { LookUps, lookUpWithin } from './look-up.ts'
@@ -33,7 +34,7 @@ export interface Governed {
 
 export interface StoreOptions {
   url: string
-  kek: Buffer
+  kek: KeyEncryption
   now(): Date
   connections?: number
   /** Who owns which resources; raw writes of them are refused. */
@@ -335,11 +336,16 @@ export class Store {
         session ? session.query<R>(statement) : this.database.query<R>(scope, statement, { retry: 'reads', ...(unhurried ? {} : { within: 'patience' }) }),
       open: (type, row) => this.bodyOf(type, row),
       peek: (type, row) => this.keyring.open(row.branch, row.body, bound(type, row)),
-      hash: (term) => this.keyring.hash(term),
+      hashes: (type, term) => this.#hashesOf(type, term),
       seal: (text) => this.sealText(text, 'cursor'),
       unseal: (text) => this.unsealText(text, 'cursor'),
       ...(codes ? { codes } : {}),
     })
+  }
+
+  #hashesOf(type: ResourceType, term: string): readonly string[] {
+    const oldest = this.searchIndex.oldestKey(type)
+    return oldest === undefined ? [this.keyring.hash(term)] : this.keyring.hashesSince(oldest, term)
   }
 
   /** Text that goes out to come back, such as a place in a list: nobody else can read or make one. */

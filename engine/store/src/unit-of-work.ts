@@ -68,7 +68,7 @@ export class UnitOfWork implements Transaction {
     this.origin = origin
     this.now = now
     this.scope = store.scopeOf(actor)
-    this.#claims = new Claims((term) => store.keyring.hash(term))
+    this.#claims = new Claims((term) => store.keyring.blind(term))
   }
 
   /** True when there is something to commit. */
@@ -217,7 +217,7 @@ export class UnitOfWork implements Transaction {
   }
 
   blind(value: string): string {
-    return this.#store.keyring.hash(value)
+    return this.#store.keyring.blind(value)
   }
 
   // Writing

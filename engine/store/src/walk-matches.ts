@@ -42,7 +42,7 @@ export async function walkMatches({ type, filters, patients, changedAfter, after
   if (patients === 'any') clauses.push({ sql: (_place, alias) => `${alias}.patient is not null` })
   else if (patients) clauses.push({ sql: (place, alias) => `${alias}.patient = any (${place(patients.map(idKey), 'uuid[]')})` })
   if (changedAfter) clauses.push({ sql: (place, alias) => `${alias}.updated > ${place(changedAfter, 'timestamptz')}` })
-  const build = new StatementBuilder({ type, ...plan, clauses }, [], context.hash)
+  const build = new StatementBuilder({ type, ...plan, clauses }, [], context.hashes)
   const rows = await context.query<SortedRow>(build.page(limit, after === undefined ? undefined : { key: readCursor(after, build.sortCasts) }))
   const candidates = rows.map((row) => new Candidate(row, () => context.peek(type, row)))
   const fits = plan.verify ? await plan.verify(candidates) : undefined

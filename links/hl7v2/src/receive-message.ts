@@ -128,7 +128,7 @@ async function keep(services: Services, message: Message, text: string, refused:
     const stored = await store(refused)
     if (stored) {
       // Keyed: a plain hash of a patient's number would be guessed from a copy of the outbox.
-      const lane = services.store.keyring.hash(`hl7v2/${actor.branch}/${laneOf(message)}`)
+      const lane = services.store.keyring.blind(`hl7v2/${actor.branch}/${laneOf(message)}`)
       if (refused.faults.length === 0) tx.emit(MessageReceived, { messageId: stored.id }, { branch: actor.branch, lane })
       return stored.answers
     }
