@@ -4,6 +4,7 @@ import type { Bus } from '@carespine/bus/bus'
 import type { Config } from '@carespine/kit/config'
 import { createHttp } from '@carespine/kit/http'
 import { createServices, registryOf } from '@carespine/kit/runtime'
+import { PERMISSIONS_CHANGED } from '@carespine/kit/permissions-changed'
 import { serveSockets, type Sockets } from '@carespine/kit/sockets'
 import { runBulkJobs } from '@carespine/link-fhir-api/run-bulk-jobs'
 import { startListener } from '@carespine/link-hl7v2/listener'
@@ -69,7 +70,11 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   })
   const stopWatching = config.databaseUrl === undefined ? watchDisk(store, config.dataFolder, log) : undefined
   let sockets: Sockets | undefined
-  const deliver = (hint: Hint): void => sockets?.deliver(hint)
+  const deliver = (hint: Hint): void => {
+    if (hint.name !== PERMISSIONS_CHANGED.name) return sockets?.deliver(hint)
+    authenticator.forgetActors()
+    sockets?.recheck()
+  }
   // On a database of its own a process has nobody to tell.
   const others =
     config.databaseUrl === undefined

@@ -1,3 +1,4 @@
+import { access } from '@carespine/access'
 import { chart } from '@carespine/chart'
 import { encounters } from '@carespine/encounters'
 import { createIdentity } from '@carespine/identity'
@@ -24,7 +25,7 @@ export function hospitalModules({ bulk = { importOrigins: [] }, sessions = {}, p
   const identity = createIdentity({ sessions, publicUrl })
   return {
     identity,
-    modules: [identity.module, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk)],
+    modules: [identity.module, access, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk)],
   }
 }
 

@@ -59,7 +59,7 @@ async function serverOf(modules: readonly ModuleDefinition[], more: Partial<Http
   return await createHttp({
     registry,
     services,
-    authenticator: { actorOf: async (token) => users[token] ?? refuse('SIGN_IN_NEEDED') },
+    authenticator: { actorOf: async (token) => users[token] ?? refuse('SIGN_IN_NEEDED'), forgetActors: () => undefined },
     health: { faults: async () => [] },
     roles: ['api'],
     gauges: [],

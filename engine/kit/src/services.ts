@@ -44,6 +44,8 @@ export type Perform = <I extends import('zod').ZodType, O extends import('zod').
 export interface Authenticator {
   /** The actor of a bearer token; a refusal `IDENTITY_TOKEN_INVALID` when it is forged, expired or ended. */
   actorOf(token: string): Promise<Actor>
+  /** What people may do has changed: everybody is looked at anew. */
+  forgetActors(): void
 }
 
 /** Routes beside the derived ones: sign-in, FHIR, aggregates. Each declares `config: { allow: '<permission>' }`. */

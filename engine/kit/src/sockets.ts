@@ -19,12 +19,18 @@ export interface SocketOptions {
 export interface Sockets {
   /** Sends a hint to whoever is in its room on this process. */
   deliver(hint: Hint): void
+  /** Looks at everybody's sign-in anew, and at the rooms that are theirs. */
+  recheck(): void
   /** Sign-ins connected now. */
   count(): number
   close(): Promise<void>
 }
 
 const RECHECK_MILLISECONDS = 20_000
+
+function roomsOf(actor: Actor): string[] {
+  return [`user:${actor.id}`, ...(actor.patient === undefined ? actor.branches.map((branch) => `branch:${branch}`) : [])]
+}
 
 /**
  * Live connections on the HTTP port. A browser signs in with its access token and joins a room of its own and one for
@@ -46,8 +52,7 @@ export function serveSockets(options: SocketOptions): Sockets {
       if (typeof token !== 'string') throw new Refusal('SIGN_IN_NEEDED')
       const actor = await authenticator.actorOf(token)
       socket.data.token = token
-      await socket.join(`user:${actor.id}`)
-      if (actor.patient === undefined) await socket.join(actor.branches.map((branch) => `branch:${branch}`))
+      await socket.join(roomsOf(actor))
       next()
     } catch (error) {
       const code = error instanceof Refusal ? error.code : 'INTERNAL'
@@ -68,10 +73,18 @@ export function serveSockets(options: SocketOptions): Sockets {
       return undefined
     }
   }
-  const recheck = setInterval(() => {
-    for (const socket of io.sockets.sockets.values()) void actorOf(socket)
-  }, RECHECK_MILLISECONDS)
-  recheck.unref()
+  const enterRooms = async (socket: Socket): Promise<void> => {
+    const actor = await actorOf(socket)
+    if (!actor) return
+    const rooms = roomsOf(actor)
+    for (const room of socket.rooms) if (room !== socket.id && !rooms.includes(room)) await socket.leave(room)
+    await socket.join(rooms)
+  }
+  const recheck = (): void => {
+    for (const socket of io.sockets.sockets.values()) void enterRooms(socket)
+  }
+  const checking = setInterval(recheck, RECHECK_MILLISECONDS)
+  checking.unref()
 
   const present = async (socket: Socket, hint: Hint, load: Present): Promise<void> => {
     const actor = await actorOf(socket)
@@ -98,9 +111,10 @@ export function serveSockets(options: SocketOptions): Sockets {
         if (socket) void present(socket, hint, load)
       }
     },
+    recheck,
     count: () => io.sockets.sockets.size,
     async close() {
-      clearInterval(recheck)
+      clearInterval(checking)
       await io.close()
     },
   }

@@ -14,6 +14,14 @@ export interface LookUp {
 /** Branch of what every branch shares: demographics, staff, places, definitions. */
 export const SHARED_BRANCH = '00000000-0000-0000-0000-000000000000'
 
+/** That some patients are hidden from an actor, or shown beyond its branches; which ones, the database says at each statement. */
+export interface Guard {
+  /** As whom it is looked at: by its own id, or as anybody of whom nothing is said. A uuid. */
+  person: string
+  /** It may meet content of branches that are not its own. */
+  widened: boolean
+}
+
 /** Who acts. Row-level security and audit are derived from this and from nothing else. */
 export interface Actor {
   kind: 'user' | 'client' | 'system'
@@ -30,6 +38,8 @@ export interface Actor {
   branch: string
   /** Set for a patient's own log-in: nothing of another patient is visible. */
   patient?: string
+  /** Absent when no rule about single patients concerns this actor; see `Guard`. */
+  guard?: Guard
   /** The FHIR Practitioner this user is. */
   practitioner?: string
   portal?: string

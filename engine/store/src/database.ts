@@ -9,8 +9,15 @@ export interface Scope {
   branches: string
   /** The only patient visible, or ''. */
   patient: string
+  /** As whom the rules about single patients are looked at, and the branch where they act; absent when none concerns them. */
+  guard?: { person: string; acts: string }
   /** The branch whose resource is meant when several have one of the same id; absent when one branch alone is seen. */
   prefers?: string
+}
+
+/** What tells scopes apart: statements of one key see the same. */
+export function scopeKey({ branches, patient, guard }: Scope): string {
+  return guard === undefined ? `${branches};${patient}` : `${branches};${patient};${guard.person};${guard.acts}`
 }
 
 export interface Statement {
@@ -85,10 +92,14 @@ interface Connection {
  */
 export const PLANNER = { jit: 'off', random_page_cost: '1.1', cpu_index_tuple_cost: '0.05' } as const
 
+const UNGUARDED = 'carespine_app'
+/** Has the policies about single patients beside those of everybody: migration 0012. */
+const GUARDED = 'carespine_guarded'
+
 // A process whose machine has gone says no farewell: without probes the server would keep its locks for two hours, and with
 // them the dispatching of events. One that hangs gives them up after half a minute.
 const SESSION = Object.entries({
-  role: 'carespine_app',
+  role: UNGUARDED,
   statement_timeout: 60_000,
   timezone: 'UTC',
   idle_in_transaction_session_timeout: 30_000,
@@ -207,13 +218,15 @@ export class Database {
   }
 
   async #enter(connection: Connection, scope: Scope): Promise<void> {
-    const wanted = `${scope.branches};${scope.patient}`
+    const wanted = scopeKey(scope)
     if (connection.scope === wanted) return
     connection.scope = ''
     await connection.client.query({
       name: 'scope',
-      text: "select set_config('carespine.branches', $1, false), set_config('carespine.patient', $2, false)",
-      values: [scope.branches, scope.patient],
+      text:
+        "select set_config('carespine.branches', $1, false), set_config('carespine.patient', $2, false), " +
+        "set_config('carespine.person', $3, false), set_config('carespine.acts', $4, false), set_config('role', $5, false)",
+      values: [scope.branches, scope.patient, scope.guard?.person ?? '', scope.guard?.acts ?? '', scope.guard ? GUARDED : UNGUARDED],
     })
     connection.scope = wanted
   }
@@ -247,7 +260,7 @@ export class Database {
 
   /** Runs one statement under the scope. A read that loses its connection is tried once more on a new one. */
   async query<R>(scope: Scope, statement: Statement, options: QueryOptions = {}): Promise<R[]> {
-    const connection = await this.#take(`${scope.branches};${scope.patient}`)
+    const connection = await this.#take(scopeKey(scope))
     try {
       await this.#enter(connection, scope)
       return await (options.within === 'patience' ? this.#runPatiently<R>(connection, statement) : this.#run<R>(connection, statement))
@@ -269,7 +282,7 @@ export class Database {
   async begin(scope: Scope): Promise<Session> {
     if (this.#sessions < this.#mostSessions) this.#sessions += 1
     else await new Promise<void>((begin) => this.#waitingForSession.push(begin))
-    const connection = await this.#take(`${scope.branches};${scope.patient}`).catch((error: unknown) => {
+    const connection = await this.#take(scopeKey(scope)).catch((error: unknown) => {
       this.#endSession()
       throw error
     })

@@ -3,7 +3,7 @@ import { plainArray, textArray } from './array-literal.ts'
 import { type AuditEntry, auditInsert, auditValues } from './audit.ts'
 import { Batch } from './batch.ts'
 import type { LookUp } from './contract.ts'
-import type { Database, Scope, Session, Statement } from './database.ts'
+import { type Database, type Scope, scopeKey, type Session, type Statement } from './database.ts'
 
 interface Asked {
   values: readonly unknown[]
@@ -26,7 +26,7 @@ export class LookUps {
 
   /** The rows of this asker. Its audit entries are committed when this resolves. */
   async ask<R>(scope: Scope, lookUp: LookUp, values: readonly unknown[], notes: readonly AuditEntry[] = []): Promise<R[]> {
-    const key = `${scope.branches};${scope.patient};${lookUp.text}`
+    const key = `${scopeKey(scope)};${lookUp.text}`
     let batch = this.#batches.get(key)
     if (!batch) {
       batch = new Batch((asked) => this.#askEach(scope, lookUp, asked), { largest: 32 })

@@ -66,6 +66,18 @@ async function prepare(client: pg.Client): Promise<void> {
       end if;
     exception when duplicate_object or unique_violation then null;
     end $$;
+    do $$ begin
+      if not exists (select 1 from pg_roles where rolname = 'carespine_guarded') then
+        create role carespine_guarded nologin nosuperuser nocreatedb nocreaterole nobypassrls in role carespine_app;
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end $$;
+    do $$ begin
+      if not pg_has_role(current_user, 'carespine_guarded', 'member') then
+        execute format('grant carespine_guarded to %I', current_user);
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end $$;
     create table if not exists migration (
       set text not null,
       file text not null,

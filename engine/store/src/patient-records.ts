@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache'
 import { type AuditEntry, auditInsert, auditValues } from './audit.ts'
 import { plainArray, textArray } from './array-literal.ts'
 import { Batch } from './batch.ts'
-import type { Scope } from './database.ts'
+import { type Scope, scopeKey } from './database.ts'
 import type { Asker, StoredRow } from './read-records.ts'
 import type { Store } from './store.ts'
 import { onlyMeant } from './twins.ts'
@@ -75,12 +75,12 @@ export class PatientRecords {
   /** Reads it. Unless `noted`, the caller has to audit what it shows of it. */
   async read(asker: Asker, scope: Scope, patient: string): Promise<PatientRecord> {
     const key = idKey(patient)
-    const scopeKey = `${scope.branches};${scope.patient}`
-    const place = `${key};${scopeKey}`
+    const seenBy = scopeKey(scope)
+    const place = `${key};${seenBy}`
     // Which of two resources of one id a caller of several branches means may change with a write about somebody else.
     const keeps = scope.prefers === undefined
     const kept = keeps ? this.#kept.get(place) : undefined
-    const clock = await this.#clockOf(asker, scope, scopeKey, key, kept?.at ?? '')
+    const clock = await this.#clockOf(asker, scope, seenBy, key, kept?.at ?? '')
     if (!clock) return { found: [], noted: false }
     if (kept && kept.at === clock.at) return { found: kept.found, noted: true }
     // Read after its clocks: what changes in between moves them, and is asked for again.
@@ -89,15 +89,15 @@ export class PatientRecords {
     return { found, noted: false }
   }
 
-  async #clockOf(asker: Asker, scope: Scope, scopeKey: string, key: string, known: string): Promise<Clock | undefined> {
-    let batch = this.#batches.get(scopeKey)
+  async #clockOf(asker: Asker, scope: Scope, seenBy: string, key: string, known: string): Promise<Clock | undefined> {
+    let batch = this.#batches.get(seenBy)
     if (!batch) {
       batch = new Batch((asked) => this.#clocksOf(scope, asked), { largest: 32 })
-      this.#batches.set(scopeKey, batch)
+      this.#batches.set(seenBy, batch)
     }
     const entry = this.#store.auditEntry(asker, asker.now, { resourceType: 'Patient', resource: key, patient: key })
     const clock = await batch.add({ key, known, entry })
-    if (batch.idle) this.#batches.delete(scopeKey)
+    if (batch.idle) this.#batches.delete(seenBy)
     return clock
   }
 

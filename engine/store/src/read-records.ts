@@ -3,7 +3,7 @@ import type { ResourceType } from '@carespine/fhir/resource'
 import { AUDIT_PARAMETERS, type AuditEntry, auditInsert, auditValues } from './audit.ts'
 import { Batch } from './batch.ts'
 import type { Actor, Origin } from './contract.ts'
-import type { Scope, Session, Statement } from './database.ts'
+import { type Scope, scopeKey, type Session, type Statement } from './database.ts'
 import type { Store } from './store.ts'
 import { onlyMeant, preferredBranch } from './twins.ts'
 
@@ -125,7 +125,7 @@ export class RecordReader {
 const historyRow = 't.id, t.version, t.updated, t.branch, t.patient, null::text as owner, t.deleted, t.body'
 
 function batchKeyOf(scope: Scope, type: ResourceType): string {
-  return `${type};${scope.branches};${scope.patient};${scope.prefers ?? ''}`
+  return `${type};${scopeKey(scope)};${scope.prefers ?? ''}`
 }
 
 // The last parameter of every statement here, for those that may meet two resources of one id.

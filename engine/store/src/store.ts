@@ -8,7 +8,7 @@ import { type AuditEntry, AuditTrail } from './audit.ts'
 import { Batch } from './batch.ts'
 import { commitStatement, MARKED, merge, type Plan, signatureOf } from './commit.ts'
 import { type Actor, type EventEnvelope, type Hint, type LookUp, type Origin, SHARED_BRANCH } from './contract.ts'
-import { Database, type Scope, type Session, type Statement } from './database.ts'
+import { Database, type Scope, scopeKey, type Session, type Statement } from './database.ts'
 import type { KeyEncryption } from './key-encryption.ts'
 import { keyShelf } from './key-shelf.ts'
 import { Keyring } from './keys.ts'
@@ -142,7 +142,8 @@ export class Store {
         branches: `{${branches.join(',')}}`,
         patient: actor.patient === undefined ? '' : idKey(actor.patient),
         // The shared branch and one other: no id can be met twice.
-        ...(branches.length > 2 ? { prefers: actor.branch } : {}),
+        ...(branches.length > 2 || actor.guard?.widened ? { prefers: actor.branch } : {}),
+        ...(actor.guard ? { guard: { person: actor.guard.person, acts: actor.branch } } : {}),
       }
       this.#scopes.set(actor, scope)
     }
@@ -239,7 +240,7 @@ export class Store {
   // Units of work that wait at the same moment, see the same branches and have the same shape are stored by one
   // statement. If one of them cannot be, each is stored on its own, and only the one at fault fails.
   async #commitTogether(scope: Scope, plan: Plan): Promise<void> {
-    const key = `${scope.branches};${scope.patient};${signatureOf(plan)}`
+    const key = `${scopeKey(scope)};${signatureOf(plan)}`
     let batch = this.#commits.get(key)
     if (!batch) {
       batch = new Batch((plans) => this.#storeAll(scope, plans), { largest: 24, atOnce: 3 })

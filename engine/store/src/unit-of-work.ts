@@ -240,7 +240,7 @@ export class UnitOfWork implements Transaction {
     } as Stored<R>
     const { issues, settled } = this.#store.validator.look(stored)
     if (issues.length > 0) refuse('RECORD_INVALID', { issues })
-    const branch = known?.row.branch ?? before?.branch ?? this.#branchFor(type, options.branch)
+    const branch = this.#mine(known?.row.branch ?? before?.branch ?? this.#branchFor(type, options.branch))
     const owner = this.#checkGoverned(stored, known)
     this.#pending.set(key, { resource: stored, branch, owner, deleted: false, settled, replaces, reason: options.reason })
     return stored
@@ -256,12 +256,16 @@ export class UnitOfWork implements Transaction {
       id: resource.id,
       meta: { versionId: String(replaces + 1), lastUpdated: this.now.toISOString() },
     } as Stored<Resource>
-    const branch = known?.row.branch ?? this.#branchFor(resource.resourceType)
+    const branch = this.#mine(known?.row.branch ?? this.#branchFor(resource.resourceType))
     this.#pending.set(key, { resource: tombstone, branch, owner, deleted: true, settled: true, replaces })
   }
 
   #branchFor(type: ResourceType, given?: string): string {
-    const branch = given ?? (isSharedType(type) ? SHARED_BRANCH : this.actor.branch)
+    return this.#mine(given ?? (isSharedType(type) ? SHARED_BRANCH : this.actor.branch))
+  }
+
+  // What a consent or an emergency shows of another branch is there to be read.
+  #mine(branch: string): string {
     if (branch !== SHARED_BRANCH && !this.actor.branches.includes(branch)) refuse('BRANCH_FORBIDDEN')
     return branch
   }

@@ -12,14 +12,16 @@ interface Row {
   known_tick: string | null
   built_at: Date | null
   body: Buffer | null
+  seen: string | null
+  known_seen: string | null
 }
 
 // How far the record is, and the projection that is there.
 const chartNow: LookUp = {
   columns: { patient: 'uuid', scope: 'bytea' },
   text:
-    'select a.nth, c.tick::text, c.as_of, p.tick::text as known_tick, p.built_at, p.body from asked a cross join lateral ' +
-    '(select sum(tick) as tick, max(at) as as_of from store.patient_clock where patient = a.patient) c ' +
+    'select a.nth, c.tick::text, c.as_of, c.seen, p.tick::text as known_tick, p.seen as known_seen, p.built_at, p.body from asked a cross join lateral ' +
+    "(select sum(tick) as tick, max(at) as as_of, string_agg(branch::text, ',' order by branch) as seen from store.patient_clock where patient = a.patient) c " +
     'left join chart.projection p on p.patient = a.patient and p.scope = a.scope',
 }
 
@@ -27,7 +29,7 @@ const chartNow: LookUp = {
 const SHAPE = 2
 
 function scopeOf(actor: Actor): Buffer {
-  return createHash('sha256').update(`${SHAPE};${[...actor.branches].sort().join()};${actor.patient ?? ''}`).digest()
+  return createHash('sha256').update(`${SHAPE};${[...actor.branches].sort().join()};${actor.patient ?? ''}${actor.guard ? `;${actor.guard.person};${actor.branch}` : ''}`).digest()
 }
 
 /** The chart: the projection when it is as new as the record, else made anew and kept. */
@@ -39,15 +41,15 @@ async function readChart(view: ReadView, actor: Actor, ask: Ask, patientId: stri
     actor.kind === 'user' ? ask(openAlerts, { userId: actor.id, patientId }) : { alerts: [] },
   ])
   if (!row?.tick || !row.as_of) return refuse('RECORD_NOT_FOUND', { resourceType: 'Patient' })
-  const isFresh = row.known_tick === row.tick && row.body !== null && row.built_at !== null
+  const isFresh = row.known_tick === row.tick && row.known_seen === row.seen && row.body !== null && row.built_at !== null
   let record: RecordChart
   if (isFresh) record = JSON.parse(view.open(row.body as Buffer)) as RecordChart
   else {
     record = await buildChart(view, patientId)
     await view.sql(
-      'insert into chart.projection as p (patient, scope, branch, tick, as_of, built_at, body) values ($1, $2, $3, $4, $5, $6, $7) ' +
-        'on conflict (patient, scope) do update set tick = $4, as_of = $5, built_at = $6, body = $7 where p.tick < $4',
-      [key, scope, actor.branch, row.tick, row.as_of, now, view.seal(JSON.stringify(record))],
+      'insert into chart.projection as p (patient, scope, branch, tick, as_of, built_at, body, seen) values ($1, $2, $3, $4, $5, $6, $7, $8) ' +
+        'on conflict (patient, scope) do update set tick = $4, as_of = $5, built_at = $6, body = $7, seen = $8 where p.tick < $4 or p.seen <> $8',
+      [key, scope, actor.branch, row.tick, row.as_of, now, view.seal(JSON.stringify(record)), row.seen],
     )
   }
   const { totals, ...shown } = record

@@ -192,6 +192,7 @@ export const actorNow = question({
         patient: z.string().optional(),
         practitioner: z.string().optional(),
         portal: z.string().optional(),
+        guard: z.object({ person: z.string(), widened: z.boolean() }).optional(),
       })
       .optional(),
   }),

@@ -10,6 +10,7 @@ import { manageFactorActions } from './manage-factors.ts'
 import { ownFactorActions } from './own-factors.ts'
 import { relyingParty } from './passkeys.ts'
 import { pinActions } from './pin.ts'
+import { guarded } from './guard.ts'
 import { type SessionLimits, sessionLimits, whyOver } from './session-limits.ts'
 import { tidySessions } from './sessions.ts'
 import { sessionActions } from './show-sessions.ts'
@@ -48,7 +49,7 @@ export function createIdentity({ sessions, publicUrl }: IdentitySettings = {}): 
   const find = async (services: Services, claims: Claims): Promise<Actor> => {
     const origin = { correlationId: randomUUID(), action: 'identity.check', module: 'identity' }
     return await services.view(services.system('identity'), origin, async ({ view }) => {
-      if (claims.kind === 'client') return (await clientActor(view, claims.sub)) ?? refuse('IDENTITY_TOKEN_INVALID')
+      if (claims.kind === 'client') return await guarded(view, (await clientActor(view, claims.sub)) ?? refuse('IDENTITY_TOKEN_INVALID'))
       const [session] = await view.sql<{ portal: string; started_at: Date; active_at: Date }>(
         'select portal, started_at, active_at from identity.session where id = $1 and user_id = $2 and ended_at is null',
         [claims.session, claims.sub],
@@ -56,7 +57,7 @@ export function createIdentity({ sessions, publicUrl }: IdentitySettings = {}): 
       const goesOn = session && !whyOver(session, limits(session.portal), services.now())
       const account = goesOn ? await findAccount(view, claims.sub) : undefined
       if (!account?.active) return refuse('IDENTITY_TOKEN_INVALID')
-      return userActor(account, { id: claims.session ?? '', portal: claims.portal ?? '' })
+      return await guarded(view, userActor(account, { id: claims.session ?? '', portal: claims.portal ?? '' }))
     })
   }
 
@@ -79,6 +80,7 @@ export function createIdentity({ sessions, publicUrl }: IdentitySettings = {}): 
           const claims = await tokens().check(token, services.now())
           return await actors.get(claims.session ?? claims.sub, () => load(services, claims))
         },
+        forgetActors: () => actors.clear(),
       }
     },
   }

@@ -6,15 +6,15 @@ const everyone = ['notifications.*', 'terminology.read']
 const clinicalTypes = ['Observation', 'Condition', 'AllergyIntolerance', 'MedicationRequest', 'MedicationStatement', 'Encounter', 'Procedure', 'ServiceRequest', 'CarePlan', 'DocumentReference']
 
 const permissions: Readonly<Record<string, readonly string[]>> = {
-  hub: ['registration.*', 'encounters.*', 'orders.read', 'fhir:Patient:*', 'fhir:Encounter:read', ...everyone],
+  hub: ['registration.*', 'access.consent', 'encounters.*', 'orders.read', 'fhir:Patient:*', 'fhir:Encounter:read', ...everyone],
   patient: ['chart.read', 'registration.read', 'lab.read', 'fhir:*:read', ...everyone],
-  provider: [...readChart, 'registration.write', 'encounters.*', 'orders.*', ...everyone, ...clinicalTypes.map((type) => `fhir:${type}:write`)],
-  nurse: [...readChart, 'encounters.*', 'registration.write', 'lab.collect', ...everyone, 'fhir:Observation:write'],
+  provider: [...readChart, 'access.break-glass', 'access.consent', 'registration.write', 'encounters.*', 'orders.*', ...everyone, ...clinicalTypes.map((type) => `fhir:${type}:write`)],
+  nurse: [...readChart, 'access.break-glass', 'encounters.*', 'registration.write', 'lab.collect', ...everyone, 'fhir:Observation:write'],
   lab: ['registration.read', 'encounters.read', 'orders.read', 'lab.*', 'hl7v2.*', 'fhir:*:read', ...everyone],
   pharmacy: [...readChart, ...everyone],
   radiology: [...readChart, ...everyone],
   billing: ['registration.read', 'encounters.read', 'fhir:Patient:read', 'fhir:Encounter:read', 'fhir:Coverage:*', ...everyone],
-  admin: ['identity.manage', 'identity.ward-computers', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...everyone],
+  admin: ['identity.manage', 'identity.ward-computers', 'access.manage', 'access.review', 'audit.read', 'registration.read', 'chart.rebuild', 'system.health', ...everyone],
   it: ['identity.ward-computers', 'hl7v2.*', 'system.*', 'audit.read', 'chart.rebuild', ...everyone],
   system: ['*'],
   // Of clients that watch the server from another machine.

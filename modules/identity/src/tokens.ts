@@ -128,4 +128,8 @@ export class ActorCache {
   forget(key: string): void {
     this.#actors.delete(key)
   }
+
+  clear(): void {
+    this.#actors.clear()
+  }
 }

@@ -1,6 +1,7 @@
 import { answer, command, query } from '@carespine/kit/module'
 import { addUser, clientActor, draftPractitioner, findAccount, listAccounts, listBranches, userActor } from './accounts.ts'
 import { actorNow, branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
+import { guarded } from './guard.ts'
 import { endSessions } from './sessions.ts'
 
 export const listUsersQuery = query(listUsers, async (_input, { view }) => ({
@@ -45,5 +46,5 @@ export const actorNowAnswer = answer(actorNow, async ({ kind, id, portal = '' },
   // The session of none: who asks acts for a person who need not be signed in.
   const actor = kind === 'client' ? await clientActor(view, id) : account?.active ? userActor(account, { id: '', portal }) : undefined
   if (!actor) return {}
-  return { actor: { ...actor, kind, roles: [...actor.roles], permissions: [...actor.permissions], branches: [...actor.branches] } }
+  return { actor: { ...(await guarded(view, actor)), kind, roles: [...actor.roles], permissions: [...actor.permissions], branches: [...actor.branches] } }
 })
