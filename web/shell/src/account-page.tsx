@@ -2,6 +2,8 @@ import { Paper, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { LanguageSwitch } from './entrance.tsx'
+import { MyFactors } from './my-factors.tsx'
+import { MyPin } from './my-pin.tsx'
 import { MySessions } from './my-sessions.tsx'
 import { Page } from './page.tsx'
 import { useSession } from './session.tsx'
@@ -19,6 +21,14 @@ export function AccountPage() {
         <Section title={t('account.sessions')}>
           <MySessions />
         </Section>
+        <Section title={t('factors.title')}>
+          <MyFactors />
+        </Section>
+        {session?.user.portal !== 'patient' && (
+          <Section title={t('ward.title')}>
+            <MyPin />
+          </Section>
+        )}
         <Section title={t('shell.language')}>
           <div>
             <LanguageSwitch />

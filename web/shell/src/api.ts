@@ -1,5 +1,6 @@
 import { type Action, actionPath, type z } from '@carespine/kit/contract'
 import type { SessionClock, SessionEnd, SignedIn } from '@carespine/identity/contract'
+import type { SecondStep } from '@carespine/identity/factor-contract'
 import { beginActivity, idleSeconds } from './activity.ts'
 
 /** A "no" of the server, or its silence (`OFFLINE`). */
@@ -103,11 +104,23 @@ async function readError(response: Response): Promise<ApiError> {
 }
 
 const json = { 'content-type': 'application/json' }
+const csrf = { 'x-carespine-csrf': '1' }
 
-export async function signIn(input: { email: string; password: string; portal: string }): Promise<Session> {
-  const response = await send('/api/auth/login', { method: 'POST', headers: json, body: JSON.stringify(input) })
+/** What the server wants before it gives a session. */
+export interface StepDemanded {
+  secondStep: SecondStep
+}
+
+export async function signIn(input: { email: string; password: string; portal: string }): Promise<Session | StepDemanded> {
+  const answer = await askSignIn<Session | StepDemanded>('/api/auth/login', input)
+  return 'secondStep' in answer ? answer : welcome(answer)
+}
+
+/** One of the routes on the way in. */
+export async function askSignIn<T>(path: string, body: object): Promise<T> {
+  const response = await send(path, { method: 'POST', headers: { ...json, ...csrf }, body: JSON.stringify(body) })
   if (!response.ok) throw await readError(response)
-  return welcome((await response.json()) as Session)
+  return (await response.json()) as T
 }
 
 /** Takes over a session that a sign-in gave, whichever way it went. A locked screen opens for the person whose it is. */
@@ -123,8 +136,6 @@ export function welcome(next: Session): Session {
   localStorage.setItem(WHO, next.user.id)
   return begin(next)
 }
-
-const csrf = { 'x-carespine-csrf': '1' }
 
 /** A new access token from the refresh cookie; undefined when nobody is signed in. Calls at one time share one request. */
 export function refresh(): Promise<Session | undefined> {
@@ -181,9 +192,39 @@ export async function setUp(input: { token: string; email: string; password: str
  */
 export async function call<I extends z.ZodType, O extends z.ZodType>(action: Action<I, O>, input: z.input<I>): Promise<z.output<O>> {
   const key: Record<string, string> = action.kind === 'command' ? { 'idempotency-key': crypto.randomUUID() } : {}
-  const response = await authorized(actionPath(action.name), { method: 'POST', headers: { ...json, ...key }, body: JSON.stringify(input) })
+  return await ask(actionPath(action.name), input, key)
+}
+
+/**
+ * Asks a route as the one who is signed in. When the server wants to know again who that is, they are asked, and the call is
+ * repeated with the same key.
+ */
+export async function ask<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const request = (): Promise<Response> => authorized(path, { method: 'POST', headers: { ...json, ...headers }, body: JSON.stringify(body) })
+  let response = await request()
+  if (response.status === 403) {
+    const fault = await readError(response)
+    if (fault.code !== 'STEP_UP_NEEDED' || !(await askForProof())) throw fault
+    response = await request()
+  }
   if (!response.ok) throw await readError(response)
-  return (await response.json()) as z.output<O>
+  return (await response.json()) as T
+}
+
+let proving: Promise<boolean> | undefined
+let asker: () => Promise<boolean> = async () => false
+
+/** Calls that want a proof at the same time share one question. */
+function askForProof(): Promise<boolean> {
+  proving ??= asker().finally(() => {
+    proving = undefined
+  })
+  return proving
+}
+
+/** Who asks the person for a proof of who they are; resolves to false when they would not give one. */
+export function onProofNeeded(next: () => Promise<boolean>): void {
+  asker = next
 }
 
 /** Asks as the one who is signed in, with a fresh token when the first has expired. */

@@ -8,7 +8,7 @@ import { type ComponentType, lazy, type ReactNode, StrictMode, Suspense, useEffe
 import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
 import { AccountPage } from './account-page.tsx'
-import { ApiError, hasSignedOut } from './api.ts'
+import { ApiError, hasSignedOut, onStanding } from './api.ts'
 import { FrontDoor } from './front-door.tsx'
 import { startI18n } from './i18n.ts'
 import { Layout } from './layout.tsx'
@@ -20,6 +20,7 @@ import { SessionProvider, useSession } from './session.tsx'
 import { SessionWatch } from './session-watch.tsx'
 import { SetUpPage } from './set-up-page.tsx'
 import { SignInPage } from './sign-in-page.tsx'
+import { StepUpDialog } from './step-up-dialog.tsx'
 
 /** One page of a portal: where it is, and how the side menu calls it. */
 export interface PortalPage {
@@ -45,6 +46,18 @@ const client = new QueryClient({
       retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
     },
   },
+})
+
+// What one person read is nothing for the next one, nor what they read in one portal for another.
+let reader = ''
+onStanding(({ session }) => {
+  const next = session ? `${session.user.id}/${session.user.portal}` : ''
+  if (reader !== '' && reader !== next) client.clear()
+  reader = next
+})
+// The browser may keep a page that was left as it was, and show it again on the way back.
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) window.location.reload()
 })
 
 /** Matches a path below a portal against its pages; the parameters are read with `useParams`. */
@@ -149,6 +162,7 @@ export async function startApp(element: HTMLElement, portals: PortalLoaders): Pr
               <RouterProvider router={router} />
               <SessionWatch />
               <LockScreen />
+              <StepUpDialog />
             </SessionProvider>
           </QueryClientProvider>
         </MantineProvider>

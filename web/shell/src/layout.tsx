@@ -1,19 +1,20 @@
-import { ActionIcon, Alert, AppShell, Badge, Box, Burger, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Alert, Anchor, AppShell, Badge, Box, Burger, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { portalColors } from '@carespine/ui/theme'
-import { IconCalendar, IconCircleFilled, IconLock, IconLogout, IconMoon, IconPlugConnectedX, IconSearch, IconUserCircle } from '@tabler/icons-react'
+import { IconCalendar, IconCircleFilled, IconLock, IconLogout, IconMoon, IconPlugConnectedX, IconSearch, IconShieldExclamation, IconUserCircle, IconUsers } from '@tabler/icons-react'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { lock, signOut } from './api.ts'
 import type { PortalPage } from './app.tsx'
 import { CriticalAlert } from './critical-alert.tsx'
-import { isHijri, setHijri, useWords } from './i18n.ts'
+import { formatDate, isHijri, setHijri, useLanguage, useWords } from './i18n.ts'
 import { useConnection, useIsCutOff } from './live.tsx'
 import { AlertBell } from './notification-list.tsx'
 import { PatientPalette } from './patient-search.tsx'
 import { useAllowed, useSession } from './session.tsx'
 import { LanguageSwitch } from './entrance.tsx'
+import { changeOver, isWardComputer } from './ward-computer.ts'
 
 /** First letters of a name, without a title before it. */
 function initialsOf(name: string): string {
@@ -25,6 +26,7 @@ function initialsOf(name: string): string {
 export function Layout({ portal, pages, active, children }: { portal: string; pages: readonly PortalPage[]; active: string; children: ReactNode }) {
   const { t } = useTranslation()
   const words = useWords()
+  const language = useLanguage()
   const navigate = useNavigate()
   const { session } = useSession()
   const allowed = useAllowed()
@@ -125,6 +127,11 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
                 <Menu.Item leftSection={<IconLock size={16} aria-hidden />} onClick={() => void lock('by-hand')}>
                   {t('lock.now')}
                 </Menu.Item>
+                {isWardComputer() && (
+                  <Menu.Item leftSection={<IconUsers size={16} aria-hidden />} onClick={() => void changeOver()}>
+                    {t('ward.changeOver')}
+                  </Menu.Item>
+                )}
                 <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut().then(() => navigate({ to: '/sign-in' }))}>
                   {t('shell.signOut')}
                 </Menu.Item>
@@ -144,6 +151,13 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
         {isCutOff && (
           <Alert role="status" color="abnormal" variant="light" mb="md" icon={<IconPlugConnectedX aria-hidden />} title={t('live.lost')}>
             {t('live.lostHint')}
+          </Alert>
+        )}
+        {session?.user.factorDue !== undefined && (
+          <Alert role="status" color="abnormal" variant="light" mb="md" icon={<IconShieldExclamation aria-hidden />} title={t('factors.due', { date: formatDate(session.user.factorDue, language, 'date') })}>
+            <Anchor component={Link} to={`/${portal}/account`} size="sm">
+              {t('factors.dueLink')}
+            </Anchor>
           </Alert>
         )}
         {allowed('notifications.read') && <CriticalAlert />}

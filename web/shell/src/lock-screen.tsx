@@ -1,4 +1,5 @@
 import { Button, PasswordInput, Stack, Text } from '@mantine/core'
+import type { SecondStep } from '@carespine/identity/factor-contract'
 import { IconLock } from '@tabler/icons-react'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { createPortal } from 'react-dom'
@@ -6,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { signIn } from './api.ts'
 import { Entrance } from './entrance.tsx'
 import { ErrorNote } from './page.tsx'
+import { SecondStepForm } from './second-step-form.tsx'
 import { useSession } from './session.tsx'
 
 /** Where the cover lies, beside everything else: `base.css` hides the rest of the page while it is there. */
@@ -54,6 +56,7 @@ function Unlock() {
   const [password, setPassword] = useState('')
   const [error, setError] = useState<unknown>()
   const [busy, setBusy] = useState(false)
+  const [step, setStep] = useState<SecondStep>()
   const input = useRef<HTMLInputElement>(null)
 
   const submit = async (event: FormEvent): Promise<void> => {
@@ -62,7 +65,8 @@ function Unlock() {
     setBusy(true)
     setError(undefined)
     try {
-      await signIn({ email: session.user.email, password, portal: session.user.portal ?? '' })
+      const answer = await signIn({ email: session.user.email, password, portal: session.user.portal ?? '' })
+      if ('secondStep' in answer) setStep(answer.secondStep)
     } catch (fault) {
       setError(fault)
       setPassword('')
@@ -74,7 +78,7 @@ function Unlock() {
   const why = locked === 'by-hand' ? 'byHand' : locked === 'idle' ? 'idle' : locked === 'too long' ? 'tooLong' : 'ended'
   return (
     <Entrance title={t('lock.title', { name: session?.user.display ?? '' })} lead={t(`lock.why.${why}`)}>
-      <form onSubmit={(event) => void submit(event)} noValidate>
+      {step ? <SecondStepForm step={step} onOver={() => setStep(undefined)} /> : <form onSubmit={(event) => void submit(event)} noValidate>
         <Stack>
           <Text size="sm">{t('lock.kept')}</Text>
           <input type="email" autoComplete="username" value={session?.user.email ?? ''} readOnly hidden />
@@ -87,7 +91,7 @@ function Unlock() {
             {t('lock.somebodyElse')}
           </Button>
         </Stack>
-      </form>
+      </form>}
     </Entrance>
   )
 }

@@ -9,3 +9,9 @@ export function Barcode({ text, label }: { text: string; label: string }) {
   }, [text])
   return <img src={source} alt={label} style={{ width: '46mm', height: '10mm', display: 'block' }} />
 }
+
+/** A QR code of some text, dark on light in dark surroundings too: cameras want it so. */
+export function QrCode({ text, label }: { text: string; label: string }) {
+  const source = useMemo(() => `data:image/svg+xml;utf8,${encodeURIComponent(toSVG({ bcid: 'qrcode', text, scale: 3, padding: 4, backgroundcolor: 'FFFFFF' }))}`, [text])
+  return <img src={source} alt={label} style={{ width: 200, height: 200, display: 'block' }} />
+}
