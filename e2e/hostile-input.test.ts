@@ -98,7 +98,9 @@ describe('every route', () => {
     expect(patterns.length).toBeGreaterThan(40)
     expect(patterns).toEqual(expect.arrayContaining(['POST /fhir/R4/{type}', 'PUT /fhir/R4/{type}/{id}', 'POST /api/lab/release', 'POST /oauth2/token']))
     expect(routes.filter(({ open }) => open).map(({ pattern }) => pattern).toSorted()).toEqual([
-      '/.well-known/jwks.json', '/api/auth/login', '/api/auth/logout', '/api/auth/refresh', '/api/auth/setup', '/fhir/R4/metadata', '/oauth2/token',
+      '/.well-known/jwks.json', '/.well-known/oauth-authorization-server', '/.well-known/openid-configuration', '/api/auth/login', '/api/auth/logout',
+      '/api/auth/refresh', '/api/auth/setup', '/fhir/R4/.well-known/smart-configuration', '/fhir/R4/metadata', '/oauth2/authorize',
+      '/oauth2/authorize', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/token',
     ])
   })
 

@@ -152,6 +152,7 @@ export const fhirCalls: Readonly<Record<string, Call>> = {
   'GET /$bulk-file/{job}/{file}': ({ id }) => [get(`/$bulk-file/${id}/0?expires=9999999999&signature=x`)],
   'GET /$index-status': () => [get('/$index-status')],
   'GET /metadata': () => [get('/metadata')],
+  'GET /.well-known/smart-configuration': () => [get('/.well-known/smart-configuration')],
 
   // What changes something comes last.
   'PATCH /{type}/{id}': ({ type, id }) => [
@@ -189,6 +190,7 @@ function lastn(id: string, text: string): string[] {
 /** Routes that answer the same whatever one resource says, or that are asked in a test of their own. */
 export const askNothing = new Set([
   'GET /metadata',
+  'GET /.well-known/smart-configuration',
   'GET /$index-status',
   // By likeness; see patient-matching.test.ts.
   'GET /Patient/$match',

@@ -104,7 +104,7 @@ export async function startHospital(config: Config, options: HospitalOptions): P
     gauges: serverGauges({ store, sockets: () => sockets, ...(config.databaseUrl === undefined ? { dataFolder: config.dataFolder } : {}) }),
     metricsAccess: config.metricsAccess,
     trustedProxies: config.trustedProxies,
-    cors: { origins: config.corsOrigins, paths: ['/fhir/', '/oauth2/'] },
+    cors: { origins: config.corsOrigins, paths: ['/fhir/', '/oauth2/', '/.well-known/'] },
   })
   if (has('api')) await serveWebApp(app)
   await app.listen({ port: config.port, host: config.host })

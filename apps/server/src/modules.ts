@@ -7,6 +7,7 @@ import type { ModuleDefinition } from '@carespine/kit/module'
 import { lab } from '@carespine/lab'
 import { createFhirApi } from '@carespine/link-fhir-api'
 import { createHl7v2 } from '@carespine/link-hl7v2'
+import { createSmart } from '@carespine/link-smart'
 import { notifications } from '@carespine/notifications'
 import { orders } from '@carespine/orders'
 import { registration } from '@carespine/registration'
@@ -19,13 +20,16 @@ import type { MigrationSet } from '@carespine/store/migrate'
  *
  * @param sessions How long sessions last where it is not as shipped.
  * @param publicUrl Where people reach the portals.
+ * @param apps Where keys of clients may be fetched from beside public addresses.
  * @param bulk What `$import` may fetch from; default: nowhere.
  */
-export function hospitalModules({ bulk = { importOrigins: [] }, sessions = {}, publicUrl }: { bulk?: Pick<Config['bulk'], 'importOrigins'>; sessions?: Config['sessions']; publicUrl?: string } = {}): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
-  const identity = createIdentity({ sessions, publicUrl })
+export function hospitalModules({ bulk = { importOrigins: [] }, sessions = {}, apps = { keyHosts: [] }, publicUrl }: { bulk?: Pick<Config['bulk'], 'importOrigins'> } & Partial<Pick<Config, 'sessions' | 'apps' | 'publicUrl'>> = {}): { modules: ModuleDefinition[]; identity: ReturnType<typeof createIdentity> } {
+  // Each has something of the other: accounts and keys are identity's, what an app was allowed is the link's.
+  const identity = createIdentity({ sessions, publicUrl, asApp: (...asked) => smart.asApp(...asked) })
+  const smart: ReturnType<typeof createSmart> = createSmart(identity.forApps, { ...(publicUrl === undefined ? {} : { publicUrl }), keyHosts: apps.keyHosts })
   return {
     identity,
-    modules: [identity.module, access, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk)],
+    modules: [identity.module, access, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk), smart.module],
   }
 }
 

@@ -46,6 +46,7 @@ const Environment = z.object({
   FHIR_UNKNOWN_PROFILES: z.enum(['accept', 'refuse']).default('accept'),
   FHIR_REFERENCES: z.enum(['any', 'existing']).default('any'),
   SUBSCRIPTION_HOSTS: list('').pipe(z.array(z.string().regex(/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i, 'give hosts such as bridge.hospital.local or 10.0.0.5:8443'))),
+  APP_KEY_HOSTS: list('').pipe(z.array(z.string().regex(/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i, 'give hosts such as gateway.hospital.local or 10.0.0.5:8443'))),
   BULK_IMPORT_ORIGINS: list('').pipe(z.array(z.string().refine(isOrigin, 'give origins such as https://files.example.org, without a path, or * for every public one over https'))),
   BULK_FILE_HOURS: z.coerce.number().int().min(1).max(720).default(24),
   MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
@@ -94,6 +95,10 @@ export interface Config {
     /** Absent: no e-mail is sent. */
     mail?: { url: string; from: string; tls: 'required' | 'optional'; content: 'no-resources' | 'resources' }
   }
+  apps: {
+    /** Hosts that keys of clients may be fetched from over http, or inside the hospital's network. */
+    keyHosts: readonly string[]
+  }
   bulk: {
     /** Origins that `$import` may fetch from; `*` for every public one over https. */
     importOrigins: readonly string[]
@@ -140,6 +145,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       trustedHosts: data.SUBSCRIPTION_HOSTS,
       ...(data.MAIL_URL === undefined || data.MAIL_FROM === undefined ? {} : { mail: { url: data.MAIL_URL, from: data.MAIL_FROM, tls: data.MAIL_TLS, content: data.MAIL_CONTENT } }),
     },
+    apps: { keyHosts: data.APP_KEY_HOSTS },
     bulk: { importOrigins: data.BULK_IMPORT_ORIGINS, fileHours: data.BULK_FILE_HOURS },
     sessions: Object.fromEntries(
       data.SESSION_LIMITS.map((text) => {

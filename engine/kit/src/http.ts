@@ -90,12 +90,14 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
     }
     reply.header('x-correlation-id', correlationId)
     reply.header('x-content-type-options', 'nosniff')
-    const { allow, openOnThisMachine, stepUp } = request.routeOptions.config
+    const { allow, openOnThisMachine, openToApps, stepUp } = request.routeOptions.config
     // Addresses that do not exist are answered to anyone; they open nothing.
     if (allow === undefined || allow === 'anyone') return
     if (openOnThisMachine && isFromThisMachine(request)) return
     reply.header('cache-control', 'no-store')
     request.actor = await authenticator.actorOf(bearerToken(request))
+    // What an app was allowed is the record: it cannot act as the person, change a password, or let other apps in.
+    if (request.actor.app !== undefined && !openToApps) refuse('APP_NOT_HERE')
     if (allow !== 'signed-in' && !allows(request.actor.permissions, allow)) {
       refuse('PERMISSION_MISSING', { permission: allow })
     }

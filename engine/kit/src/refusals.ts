@@ -13,6 +13,7 @@ export const engineRefusals: Readonly<Record<string, RefusalDefinition>> = {
     status: 403,
     message: 'Prove again who you are: send your second factor, or your password when you have none, to the address in the details; then repeat the call.',
   },
+  APP_NOT_HERE: { status: 403, message: 'This address is not open to apps. Use the FHIR API, within the scopes of the token.' },
   BRANCH_FORBIDDEN: { status: 403, message: 'This sign-in may not write to that branch.' },
   NOT_FOUND: { status: 404, message: 'Nothing is at this address. See /docs for what is.' },
   NOT_SERVED_HERE: {

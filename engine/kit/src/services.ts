@@ -57,6 +57,8 @@ declare module 'fastify' {
     allow?: string
     /** Open without a token to who asks on the server's own machine. */
     openOnThisMachine?: boolean
+    /** Open to apps that act for somebody; to whom a route is not, apps are refused whatever they were allowed. */
+    openToApps?: boolean
     /** As `stepUp` of an action. */
     stepUp?: number
   }

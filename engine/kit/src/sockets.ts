@@ -51,6 +51,7 @@ export function serveSockets(options: SocketOptions): Sockets {
     try {
       if (typeof token !== 'string') throw new Refusal('SIGN_IN_NEEDED')
       const actor = await authenticator.actorOf(token)
+      if (actor.app !== undefined) throw new Refusal('APP_NOT_HERE')
       socket.data.token = token
       await socket.join(roomsOf(actor))
       next()

@@ -44,6 +44,25 @@ export interface Actor {
   practitioner?: string
   portal?: string
   session?: string
+  /** Set when an app acts, for this actor or for itself. */
+  app?: AppAccess
+  /** Of resource types, by name or `*` for those not named: which resources the app was granted. Absent: all that the rest shows. */
+  narrowing?: Readonly<Record<string, Narrowing>>
+}
+
+/** Under which grant an app acts. */
+export interface AppAccess {
+  client: string
+  /** Scopes of OAuth 2, with blanks between. */
+  scope: string
+  /** What somebody allowed it; absent when it acts for itself. */
+  grant?: string
+}
+
+/** Which resources of a type are met: those of this patient or of none, those that carry one of these terms of the index. */
+export interface Narrowing {
+  patient?: string
+  terms?: readonly string[]
 }
 
 /** Where a request came from; copied into audit entries and events. */
@@ -64,7 +83,7 @@ export interface EventEnvelope<D = unknown> {
   /** Versioned name: `lab.result.available.v1`. */
   type: string
   at: string
-  actor: { kind: Actor['kind']; id: string; display: string }
+  actor: { kind: Actor['kind']; id: string; display: string; app?: AppAccess }
   portal?: string
   branch: string
   correlationId: string

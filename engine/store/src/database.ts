@@ -11,13 +11,16 @@ export interface Scope {
   patient: string
   /** As whom the rules about single patients are looked at, and the branch where they act; absent when none concerns them. */
   guard?: { person: string; acts: string }
+  /** Rows that an app was granted, by resource type, as `store.narrowing` reads it. Absent: whatever the rest lets through. */
+  narrowing?: string
   /** The branch whose resource is meant when several have one of the same id; absent when one branch alone is seen. */
   prefers?: string
 }
 
 /** What tells scopes apart: statements of one key see the same. */
-export function scopeKey({ branches, patient, guard }: Scope): string {
-  return guard === undefined ? `${branches};${patient}` : `${branches};${patient};${guard.person};${guard.acts}`
+export function scopeKey({ branches, patient, guard, narrowing }: Scope): string {
+  const seen = guard === undefined ? `${branches};${patient}` : `${branches};${patient};${guard.person};${guard.acts}`
+  return narrowing === undefined ? seen : `${seen};${narrowing}`
 }
 
 export interface Statement {
@@ -95,6 +98,12 @@ export const PLANNER = { jit: 'off', random_page_cost: '1.1', cpu_index_tuple_co
 const UNGUARDED = 'carespine_app'
 /** Has the policies about single patients beside those of everybody: migration 0012. */
 const GUARDED = 'carespine_guarded'
+
+/** Made by `prepare` in `migrate.ts`; see `0010-narrowed.sql` and `0012-guarded-patients.sql`. */
+function roleOf({ guard, narrowing }: Scope): string {
+  if (narrowing === undefined) return guard ? GUARDED : UNGUARDED
+  return guard ? 'carespine_guarded_narrowed' : 'carespine_narrowed'
+}
 
 // A process whose machine has gone says no farewell: without probes the server would keep its locks for two hours, and with
 // them the dispatching of events. One that hangs gives them up after half a minute.
@@ -225,8 +234,9 @@ export class Database {
       name: 'scope',
       text:
         "select set_config('carespine.branches', $1, false), set_config('carespine.patient', $2, false), " +
-        "set_config('carespine.person', $3, false), set_config('carespine.acts', $4, false), set_config('role', $5, false)",
-      values: [scope.branches, scope.patient, scope.guard?.person ?? '', scope.guard?.acts ?? '', scope.guard ? GUARDED : UNGUARDED],
+        "set_config('carespine.person', $3, false), set_config('carespine.acts', $4, false), " +
+        "set_config('carespine.narrowing', $5, false), set_config('role', $6, false)",
+      values: [scope.branches, scope.patient, scope.guard?.person ?? '', scope.guard?.acts ?? '', scope.narrowing ?? '', roleOf(scope)],
     })
     connection.scope = wanted
   }

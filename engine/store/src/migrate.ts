@@ -55,29 +55,37 @@ export async function migrate(
   return applied
 }
 
+/**
+ * Whom statements run under, each with what it has of others. `guarded`: somebody whom rules about single patients concern;
+ * `narrowed`: an app, which sees what it was granted.
+ */
+const ROLES: readonly (readonly [name: string, of?: string])[] = [
+  ['carespine_app'],
+  ['carespine_guarded', 'carespine_app'],
+  ['carespine_narrowed', 'carespine_app'],
+  ['carespine_guarded_narrowed', 'carespine_guarded, carespine_narrowed'],
+]
+
+// Roles belong to the whole server: another database of it may make one at the same moment.
+function makeRole([name, of]: (typeof ROLES)[number]): string {
+  return `
+    do $$ begin
+      if not exists (select 1 from pg_roles where rolname = '${name}') then
+        create role ${name} nologin nosuperuser nocreatedb nocreaterole nobypassrls${of === undefined ? '' : ` in role ${of}`};
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end $$;
+    do $$ begin
+      if not pg_has_role(current_user, '${name}', 'member') then
+        execute format('grant ${name} to %I', current_user);
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end $$;`
+}
+
 async function prepare(client: pg.Client): Promise<void> {
   await client.query(`
-    do $$ begin
-      if not exists (select 1 from pg_roles where rolname = 'carespine_app') then
-        create role carespine_app nologin nosuperuser nocreatedb nocreaterole nobypassrls;
-      end if;
-      if not pg_has_role(current_user, 'carespine_app', 'member') then
-        execute format('grant carespine_app to %I', current_user);
-      end if;
-    exception when duplicate_object or unique_violation then null;
-    end $$;
-    do $$ begin
-      if not exists (select 1 from pg_roles where rolname = 'carespine_guarded') then
-        create role carespine_guarded nologin nosuperuser nocreatedb nocreaterole nobypassrls in role carespine_app;
-      end if;
-    exception when duplicate_object or unique_violation then null;
-    end $$;
-    do $$ begin
-      if not pg_has_role(current_user, 'carespine_guarded', 'member') then
-        execute format('grant carespine_guarded to %I', current_user);
-      end if;
-    exception when duplicate_object or unique_violation then null;
-    end $$;
+    ${ROLES.map(makeRole).join('\n')}
     create table if not exists migration (
       set text not null,
       file text not null,

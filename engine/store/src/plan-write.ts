@@ -94,14 +94,14 @@ export function changeOf({ resource, branch, deleted, replaces }: Pending, befor
 export function envelopeOf<D>({ actor, origin, now }: Omit<Unit, 'store'>, type: EventType<D>, data: D, about: EventAbout): Envelope {
   const patient = about.patient ?? (about.resource && patientReferenceOf(about.resource))
   const lane = about.lane ?? patient
-  const { kind, id, display, portal } = actor
+  const { kind, id, display, portal, app } = actor
   const resource = about.resource && { type: about.resource.resourceType, id: about.resource.id, version: about.resource.meta.versionId }
   return {
     envelope: {
       id: randomUUID(),
       type: type.type,
       at: now.toISOString(),
-      actor: { kind, id, display },
+      actor: { kind, id, display, ...(app ? { app } : {}) },
       ...(portal === undefined ? {} : { portal }),
       branch: about.branch ?? actor.branch,
       correlationId: origin.correlationId,

@@ -13,6 +13,7 @@ import type { KeyEncryption } from './key-encryption.ts'
 import { keyShelf } from './key-shelf.ts'
 import { Keyring } from './keys.ts'
 import { LookUps, lookUpWithin } from './look-up.ts'
+import { narrowingOf, termsOf } from './narrowing.ts'
 import { OpenedBodies } from './opened-bodies.ts'
 import { PatientRecords } from './patient-records.ts'
 import { RecordReader, type StoredRow } from './read-records.ts'
@@ -144,6 +145,7 @@ export class Store {
         // The shared branch and one other: no id can be met twice.
         ...(branches.length > 2 || actor.guard?.widened ? { prefers: actor.branch } : {}),
         ...(actor.guard ? { guard: { person: actor.guard.person, acts: actor.branch } } : {}),
+        ...(actor.narrowing === undefined ? {} : { narrowing: narrowingOf(actor.narrowing, (type, term) => this.#hashesOf(type as ResourceType, term)) }),
       }
       this.#scopes.set(actor, scope)
     }
@@ -347,6 +349,11 @@ export class Store {
   #hashesOf(type: ResourceType, term: string): readonly string[] {
     const oldest = this.searchIndex.oldestKey(type)
     return oldest === undefined ? [this.keyring.hash(term)] : this.keyring.hashesSince(oldest, term)
+  }
+
+  /** Terms of which a resource that a search parameter selects carries one; see `termsOf`. */
+  termsOf(type: ResourceType, name: string, value: string): readonly string[] | undefined {
+    return termsOf(this.searchIndex, type, name, value, this.now())
   }
 
   /** Text that goes out to come back, such as a place in a list: nobody else can read or make one. */

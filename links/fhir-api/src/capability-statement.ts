@@ -17,6 +17,9 @@ const said: Partial<RestResource> = Object.assign({}, ...served.map(({ says }) =
 
 const WEBSOCKET = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket'
 const TOPIC = 'http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical'
+/** SMART App Launch 2.2, section 3.1.3. */
+const OAUTH_URIS = 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris'
+const PATH = '/fhir/R4'
 const topics = subscriptionTopics.map(({ url }) => ({ url: TOPIC, valueCanonical: url }))
 
 /** What this server can do, read off the same tables that do it. */
@@ -37,8 +40,9 @@ export function capabilityStatement(base: string, now: Date, parametersOf: Param
       {
         mode: 'server',
         security: {
-          description: 'OAuth 2 bearer tokens from /oauth2/token (client credentials) or from sign-in.',
-          service: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code: 'OAuth' }] }],
+          description: 'OAuth 2 bearer tokens: of apps by SMART App Launch, of clients by client credentials (/oauth2/token), or of a sign-in.',
+          service: ['SMART-on-FHIR', 'OAuth'].map((code) => ({ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code }] })),
+          extension: [{ url: OAUTH_URIS, extension: ['authorize', 'token', 'introspect', 'revoke'].map((url) => ({ url, valueUri: `${base.slice(0, -PATH.length)}/oauth2/${url}` })) }],
         },
         extension: [{ url: WEBSOCKET, valueUri: `${base.replace(/^http/, 'ws')}/subscriptions` }],
         interaction: ofSystem,

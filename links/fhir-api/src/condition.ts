@@ -34,7 +34,7 @@ const OF_REQUESTS = new Set(['_format', '_pretty'])
  */
 export function conditionOf({ services, caller, base }: Setting, type: ResourceType, text: string): Condition {
   const { permissions } = caller.actor
-  requirePermission(caller.actor, type, 'read')
+  requirePermission(caller.actor, type, 'read', 's')
   const given = [...new URLSearchParams(text.slice(text.indexOf('?') + 1))]
   const criteria = given.filter(([name, value]) => !OF_REQUESTS.has(name) && value !== '')
   const faults: Issue[] = criteria

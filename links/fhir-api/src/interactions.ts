@@ -20,14 +20,19 @@ export interface Served {
   updated: Date
 }
 
-export function requirePermission(actor: Actor, type: string, access: 'read' | 'write'): void {
+/**
+ * @param part What of the access is needed: an app may have less than the whole, such as `fhir:Observation:read:s` (create,
+ * read, update, delete, search: SMART App Launch 2.2, section 4.1). Without it, the whole.
+ */
+export function requirePermission(actor: Actor, type: string, access: 'read' | 'write', part?: 'c' | 'r' | 'u' | 'd' | 's'): void {
   const permission = `fhir:${type}:${access}`
-  if (!allows(actor.permissions, permission)) refuse('PERMISSION_MISSING', { permission })
+  if (allows(actor.permissions, permission) || (part !== undefined && allows(actor.permissions, `${permission}:${part}`))) return
+  refuse('PERMISSION_MISSING', { permission })
 }
 
 /** The current version. Refuses when it is absent, hidden or deleted. */
 export async function readResource(services: Services, caller: Caller, type: ResourceType, id: string): Promise<Served> {
-  requirePermission(caller.actor, type, 'read')
+  requirePermission(caller.actor, type, 'read', 'r')
   const { store } = services
   const row = await store.reader.read({ ...caller, now: services.now() }, store.scopeOf(caller.actor), type, id)
   return serve(services, type, row)
@@ -40,7 +45,7 @@ function serve(services: Services, type: ResourceType, row: StoredRow | undefine
 }
 
 export async function readVersion(services: Services, caller: Caller, type: ResourceType, id: string, version: string): Promise<Served> {
-  requirePermission(caller.actor, type, 'read')
+  requirePermission(caller.actor, type, 'read', 'r')
   const { store } = services
   const number = /^\d{1,9}$/.test(version) ? Number(version) : refuse('RECORD_NOT_FOUND', { resourceType: type })
   const row = await store.reader.readVersion(store.scopeOf(caller.actor), type, id, number)

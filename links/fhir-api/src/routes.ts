@@ -50,6 +50,9 @@ interface Params {
 /** The FHIR R4 REST API at `/fhir/R4`. */
 export async function fhirRoutes(app: FastifyInstance, services: Services, bulk: BulkRouteSettings): Promise<void> {
   await app.register(async (fhir) => {
+    fhir.addHook('onRoute', (route) => {
+      route.config = { ...route.config, openToApps: true }
+    })
     readBodies(fhir)
     answerInFormat(fhir)
     fhir.setErrorHandler(async (error, request, reply) => {

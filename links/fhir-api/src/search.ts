@@ -59,7 +59,7 @@ export function usesList(filter: Filter): boolean {
 
 /** A search of one type as a searchset Bundle, within a compartment when one is given. */
 export async function searchResources(services: Services, caller: Caller, type: ResourceType, asked: SearchRequest, compartment?: Compartment): Promise<Buffer> {
-  requirePermission(caller.actor, type, 'read')
+  requirePermission(caller.actor, type, 'read', 's')
   const request = unsealed(services, asked)
   const { query, ignored, used } = parseQuery(services, type, caller, request)
   const path = compartment ? `${compartment.type}/${compartment.id}/${type}` : type

@@ -164,6 +164,17 @@ export async function addClient(
   return { client_id: id, client_secret: secret }
 }
 
+/** A new secret for a client; the one before it opens nothing any more. */
+export async function newSecret(tx: Transaction, id: string): Promise<string> {
+  const secret = randomBytes(32).toString('base64url')
+  await tx.sql('update identity.client set secret_hash = $2 where id = $1', [id, digest(secret)])
+  return secret
+}
+
+export async function setClientActive(tx: Transaction, id: string, active: boolean): Promise<void> {
+  await tx.sql('update identity.client set active = $2 where id = $1', [id, active])
+}
+
 /** A one-time link for the first administrator, good for a day. Earlier links end. */
 export async function addSetupLink(tx: Transaction, now: Date): Promise<string> {
   const token = randomBytes(24).toString('base64url')

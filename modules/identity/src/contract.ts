@@ -175,10 +175,13 @@ export const practitionersWith = question({
   output: z.object({ practitioners: z.array(z.string()) }),
 })
 
-/** What an account may do and see at this moment; undefined when it is closed or gone. */
+/** An app that acts for an account, or for itself. */
+const App = z.object({ client: z.string(), scope: z.string(), grant: z.string().optional() })
+
+/** What an account may do and see at this moment, itself or through an app; undefined when it is closed or gone, or what it allowed. */
 export const actorNow = question({
   name: 'identity.actor-now',
-  input: z.object({ kind: z.enum(['user', 'client']), id: z.string(), portal: z.string().optional() }),
+  input: z.object({ kind: z.enum(['user', 'client']), id: z.string(), portal: z.string().optional(), app: App.optional() }),
   output: z.object({
     actor: z
       .object({
@@ -193,6 +196,8 @@ export const actorNow = question({
         practitioner: z.string().optional(),
         portal: z.string().optional(),
         guard: z.object({ person: z.string(), widened: z.boolean() }).optional(),
+        app: App.optional(),
+        narrowing: z.record(z.string(), z.object({ patient: z.string().optional(), terms: z.array(z.string()).optional() })).optional(),
       })
       .optional(),
   }),

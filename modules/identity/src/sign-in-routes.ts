@@ -1,7 +1,7 @@
 import type { Services } from '@carespine/kit/services'
 import type { FastifyInstance } from 'fastify'
-import { clientTokenRoutes } from './client-tokens.ts'
-import { type Office, openDesk } from './desk.ts'
+import { publicKeysRoute } from './client-tokens.ts'
+import { type Desk, type Office, openDesk } from './desk.ts'
 import { secondStepRoutes } from './second-step.ts'
 import { sessionRoutes } from './keep-session.ts'
 import { setUpRoute } from './set-up.ts'
@@ -10,13 +10,14 @@ import { wardComputerRoutes } from './ward-computer.ts'
 import { signInRoute } from './sign-in.ts'
 
 /** Every way in, by what somebody does. */
-export function signInRoutes(app: FastifyInstance, services: Services, office: Office): void {
+export function signInRoutes(app: FastifyInstance, services: Services, office: Office): Desk {
   const desk = openDesk(services, office)
   signInRoute(app, desk)
   sessionRoutes(app, desk)
   setUpRoute(app, desk)
-  clientTokenRoutes(app, desk)
+  publicKeysRoute(app, desk)
   secondStepRoutes(app, desk)
   stepUpRoutes(app, desk)
   wardComputerRoutes(app, desk)
+  return desk
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { refuse } from '@carespine/kit/module'
 import type { Services } from '@carespine/kit/services'
-import type { Actor } from '@carespine/store/contract'
+import type { Actor, AppAccess } from '@carespine/store/contract'
 import { type CryptoKey, decodeProtectedHeader, type JWK, jwtVerify, SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { ACCESS_SECONDS, ensureSigningKey, loadSigningKeys, type SigningKey } from './signing-keys.ts'
@@ -18,6 +18,16 @@ export interface Claims {
   kind: 'user' | 'client'
   session?: string
   portal?: string
+  /** Of an app's token: under what it acts. */
+  app?: AppAccess
+}
+
+// As RFC 9068 names them.
+interface Payload extends Omit<Claims, 'app'> {
+  exp: number
+  client_id?: string
+  scope?: string
+  grant?: string
 }
 
 /** Signs and checks access tokens: ES256, with keys that change while tokens of the last one still live. */
@@ -47,19 +57,31 @@ export class TokenOffice {
     return { keys: [...this.#keys.values()].filter((key) => isLive(key, this.#services.now())).map(({ jwk }) => jwk) }
   }
 
-  async issue(claims: Claims, now: Date): Promise<string> {
+  async issue(claims: Claims, now: Date, seconds = ACCESS_SECONDS): Promise<string> {
     await this.#keepUp()
     const { kid, privateKey } = this.#current ?? refuse('STORE_UNAVAILABLE')
     const issued = Math.floor(now.getTime() / 1000)
-    const { sub, ...rest } = claims
-    return await new SignJWT(rest)
+    const { sub, app, ...rest } = claims
+    return await new SignJWT({ ...rest, ...(app ? { client_id: app.client, scope: app.scope, ...(app.grant ? { grant: app.grant } : {}) } : {}) })
       .setProtectedHeader({ alg: 'ES256', kid })
       .setSubject(sub)
       .setIssuer(ISSUER)
       .setJti(randomUUID())
       .setIssuedAt(issued)
-      .setExpirationTime(issued + ACCESS_SECONDS)
+      .setExpirationTime(issued + seconds)
       .sign(privateKey)
+  }
+
+  /** Signs what is no access token of ours, such as an id token: its issuer is another, by which `check` refuses it. */
+  async sign(claims: Readonly<Record<string, unknown>>): Promise<string> {
+    await this.#keepUp()
+    const { kid, privateKey } = this.#current ?? refuse('STORE_UNAVAILABLE')
+    return await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey)
+  }
+
+  /** When a token that was checked expires, in seconds since 1970. */
+  expiryOf(token: string): number {
+    return Math.floor((this.#checked.get(token)?.expires ?? 0) / 1000)
   }
 
   /** Claims of a token; refuses when it is forged, expired or of a key that has ended. Checked signatures are remembered. */
@@ -77,8 +99,9 @@ export class TokenOffice {
       const key = this.#keys.get(kid)
       if (!key || !isLive(key, now)) return refuse('IDENTITY_TOKEN_INVALID')
       const { payload } = await jwtVerify(token, key.publicKey, { issuer: ISSUER, algorithms: ['ES256'], currentDate: now })
-      const { sub, kind, session, portal, exp } = payload as unknown as Claims & { exp: number }
-      const claims = { sub, kind, ...(session ? { session } : {}), ...(portal ? { portal } : {}) }
+      const { sub, kind, session, portal, exp, client_id: client, scope, grant } = payload as unknown as Payload
+      const app = client === undefined ? undefined : { client, scope: scope ?? '', ...(grant ? { grant } : {}) }
+      const claims = { sub, kind, ...(session ? { session } : {}), ...(portal ? { portal } : {}), ...(app ? { app } : {}) }
       this.#checked.set(token, { claims, expires: exp * 1000, kid })
       return claims
     } catch {

@@ -1,5 +1,6 @@
 import { answer, command, query } from '@carespine/kit/module'
 import { addUser, clientActor, draftPractitioner, findAccount, listAccounts, listBranches, userActor } from './accounts.ts'
+import type { AsApp } from './apps.ts'
 import { actorNow, branches, createUser, disableUser, listUsers, practitionersWith, usersWho } from './contract.ts'
 import { guarded } from './guard.ts'
 import { endSessions } from './sessions.ts'
@@ -41,10 +42,13 @@ export const practitionersWithAnswer = answer(practitionersWith, async ({ role, 
 
 export const branchesAnswer = answer(branches, async (_input, { view }) => ({ branches: await listBranches(view) }))
 
-export const actorNowAnswer = answer(actorNow, async ({ kind, id, portal = '' }, { view }) => {
+export const actorNowAnswer = (asApp: AsApp) => answer(actorNow, async ({ kind, id, portal = '', app }, { view }) => {
   const account = kind === 'user' ? await findAccount(view, id) : undefined
   // The session of none: who asks acts for a person who need not be signed in.
   const actor = kind === 'client' ? await clientActor(view, id) : account?.active ? userActor(account, { id: '', portal }) : undefined
   if (!actor) return {}
-  return { actor: { ...(await guarded(view, actor)), kind, roles: [...actor.roles], permissions: [...actor.permissions], branches: [...actor.branches] } }
+  const itself = await guarded(view, actor)
+  const acting = app ? await asApp(view, itself, { client: app.client, scope: app.scope, ...(app.grant === undefined ? {} : { grant: app.grant }) }) : itself
+  // As JSON would have it: an actor is read-only, its contract is not.
+  return acting ? { actor: { ...structuredClone(acting), kind } as never } : {}
 })

@@ -14,7 +14,11 @@ const MOST_EVENTS = 1000
 const TOKEN_MINUTES = 5
 
 async function mine(view: ReadView, actor: Actor, id: string): Promise<{ row: SubscriptionRow; settings: Settings }> {
-  const [row] = await view.sql<SubscriptionRow>(`${selectRows} where key = $1 and owner = $2`, [idKey(id), actor.id])
+  const [row] = await view.sql<SubscriptionRow>(
+    // What one app follows is not another's, though it be of the same person.
+    `${selectRows} where key = $1 and owner = $2 and ($3::jsonb is null or app = $3)`,
+    [idKey(id), actor.id, actor.app === undefined ? null : JSON.stringify(actor.app)],
+  )
   if (!row) return refuse('SUBSCRIPTION_NOT_YOURS')
   return { row, settings: JSON.parse(view.open(row.settings)) as Settings }
 }

@@ -7,7 +7,7 @@ import { readSubscription } from './read-subscription.ts'
 import { newSecret } from './sign-notification.ts'
 
 const columns =
-  'row, key, branch, owner_kind, owner, portal, status, topic, channel, types, settings, heartbeat_seconds, ends_at, last_number, ' +
+  'row, key, branch, owner_kind, owner, portal, app, status, topic, channel, types, settings, heartbeat_seconds, ends_at, last_number, ' +
   'dead_in_a_row, sent_at, last_error'
 
 export const selectRows = `select ${columns} from subscriptions.subscription s`
@@ -51,12 +51,13 @@ export async function keepSubscription({ data, actor, branch, portal }: EventEnv
     maxCount: read.maxCount,
   }
   await tx.sql(
-    'insert into subscriptions.subscription (row, key, branch, owner_kind, owner, portal, status, topic, channel, types, settings, heartbeat_seconds, ends_at) ' +
-      "values ($1, $2, $3, $4, $5, $6, 'requested', $7, $8, $9, $10, $11, $12) on conflict (key, branch) do update set owner_kind = $4, owner = $5, portal = $6, " +
-      "status = 'requested', topic = $7, channel = $8, types = $9, settings = $10, heartbeat_seconds = $11, ends_at = $12, last_error = null, dead_in_a_row = 0",
+    'insert into subscriptions.subscription (row, key, branch, owner_kind, owner, portal, status, topic, channel, types, settings, heartbeat_seconds, ends_at, app) ' +
+      "values ($1, $2, $3, $4, $5, $6, 'requested', $7, $8, $9, $10, $11, $12, $13) on conflict (key, branch) do update set owner_kind = $4, owner = $5, portal = $6, " +
+      "status = 'requested', topic = $7, channel = $8, types = $9, settings = $10, heartbeat_seconds = $11, ends_at = $12, app = $13, last_error = null, dead_in_a_row = 0",
     [
       known?.row ?? randomUUID(), key, branch, actor.kind, actor.id, portal ?? null, read.topic, read.channel, read.types,
       tx.seal(JSON.stringify(settings), branch), read.heartbeatSeconds ?? null, read.endsAt ?? null,
+      actor.app === undefined ? null : JSON.stringify(actor.app),
     ],
   )
   // What a client says of the status is a wish.

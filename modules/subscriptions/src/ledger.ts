@@ -1,4 +1,5 @@
 import type { Database } from '@carespine/store/database'
+import type { AppAccess } from '@carespine/store/contract'
 import type { FilterCriterion, Channel, Payload } from './read-subscription.ts'
 
 export const CHANNEL = 'carespine_subscriptions'
@@ -35,6 +36,8 @@ export interface SubscriptionRow {
   owner_kind: 'user' | 'client'
   owner: string
   portal: string | null
+  /** Set when an app made it: it is told what the app may see. */
+  app: AppAccess | null
   status: 'requested' | 'active' | 'error' | 'off'
   topic: string
   channel: Channel

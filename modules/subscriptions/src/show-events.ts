@@ -10,9 +10,9 @@ import type { EventRow, Focus, Settings, SubscriptionRow } from './ledger.ts'
 import type { ShownEvent, Standing } from './notification-bundle.ts'
 import type { Payload } from './read-subscription.ts'
 
-/** The subscriber with the permissions and branches of this moment; undefined when its account is closed. */
-export async function subscriberOf(ask: Services['ask'], { owner_kind: kind, owner: id, portal }: Pick<SubscriptionRow, 'owner_kind' | 'owner' | 'portal'>): Promise<Actor | undefined> {
-  const { actor } = await ask(actorNow, { kind, id, ...(portal === null ? {} : { portal }) })
+/** The subscriber with the permissions and branches of this moment; undefined when its account is closed, or what an app was allowed has ended. */
+export async function subscriberOf(ask: Services['ask'], { owner_kind: kind, owner: id, portal, app }: Pick<SubscriptionRow, 'owner_kind' | 'owner' | 'portal' | 'app'>): Promise<Actor | undefined> {
+  const { actor } = await ask(actorNow, { kind, id, ...(portal === null ? {} : { portal }), ...(app === null ? {} : { app }) })
   return actor as Actor | undefined
 }
 

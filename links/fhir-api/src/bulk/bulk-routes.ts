@@ -122,11 +122,11 @@ function inputOf(rules: InputRules, request: FastifyRequest, handling: 'strict' 
 }
 
 function askedBy(request: FastifyRequest, { actor, origin }: Caller): Asked {
-  const { permissions, branches, patient, session } = actor
+  const { permissions, branches, patient, session, app } = actor
   return {
     url: `${request.protocol}://${request.host}${request.url}`,
     base: baseOf(request),
-    actor: { permissions, branches, ...(patient === undefined ? {} : { patient }), ...(session === undefined ? {} : { session }) },
+    actor: { permissions, branches, ...(patient === undefined ? {} : { patient }), ...(session === undefined ? {} : { session }), ...(app === undefined ? {} : { app }) },
     origin: { correlationId: origin.correlationId, ...(origin.address === undefined ? {} : { address: origin.address }) },
   }
 }

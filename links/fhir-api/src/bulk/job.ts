@@ -3,7 +3,7 @@ import { resourceTypes } from '@carespine/fhir/definitions'
 import type { ResourceType } from '@carespine/fhir/resource'
 import { allows } from '@carespine/kit/permission'
 import type { Services } from '@carespine/kit/services'
-import type { Actor, Origin, Transaction } from '@carespine/store/contract'
+import type { Actor, AppAccess, Origin, Transaction } from '@carespine/store/contract'
 import type { Caller } from '../interactions.ts'
 
 /** What is exported of one type. */
@@ -32,7 +32,7 @@ export interface ImportOrder {
 export interface Asked {
   url: string
   base: string
-  actor: Pick<Actor, 'permissions' | 'branches' | 'patient' | 'session'>
+  actor: Pick<Actor, 'permissions' | 'branches' | 'patient' | 'session' | 'app'>
   origin: Pick<Origin, 'correlationId' | 'address'>
   export?: ExportOrder
   import?: ImportOrder
@@ -108,7 +108,8 @@ const columns = 'id, branch, kind, owner_kind, owner, portal, state, asked, prog
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
 /** A job of the caller's own. Undefined for anybody else's, and for one that was deleted or has expired. */
-export async function ownJob({ store, now }: Services, { actor }: Caller, id: string): Promise<Job | undefined> {
+export async function ownJob(services: Services, { actor }: Caller, id: string): Promise<Job | undefined> {
+  const { store, now } = services
   if (!UUID.test(id)) return undefined
   const [job] = await store.database.query<Job>(
     store.scopeOf(actor),
@@ -118,7 +119,13 @@ export async function ownJob({ store, now }: Services, { actor }: Caller, id: st
     },
     { retry: 'reads' },
   )
-  return job
+  // What one app exports is not another's, though it be of the same person, nor its own with fewer scopes.
+  const app = job && actor.app ? openAsked(services, job).actor.app : actor.app
+  return isSameApp(app, actor.app) ? job : undefined
+}
+
+function isSameApp(one: AppAccess | undefined, other: AppAccess | undefined): boolean {
+  return one?.client === other?.client && one?.grant === other?.grant && one?.scope === other?.scope
 }
 
 export async function filesOf({ store }: Services, { actor }: Caller, job: string): Promise<JobFile[]> {
@@ -172,10 +179,10 @@ export interface Hold<P = unknown> {
 
 /**
  * As whom a job works: the account as it is now, with no more permissions and branches than it asked with. Undefined when
- * the account is closed, or has left the branch.
+ * the account is closed, has left the branch, or has taken back what it allowed the app.
  */
 export async function callerOfJob({ ask }: Services, job: Job, { actor: then, origin }: Asked): Promise<Caller | undefined> {
-  const { actor: now } = await ask(actorNow, { kind: job.owner_kind, id: job.owner, ...(job.portal === null ? {} : { portal: job.portal }) })
+  const { actor: now } = await ask(actorNow, { kind: job.owner_kind, id: job.owner, ...(job.portal === null ? {} : { portal: job.portal }), ...(then.app === undefined ? {} : { app: then.app }) })
   const branches = now?.branches.filter((branch) => then.branches.includes(branch)) ?? []
   if (!now || !branches.includes(job.branch)) return undefined
   const patient = then.patient ?? now.patient

@@ -155,7 +155,7 @@ async function patch(tx: Transaction, { at, type, id = '', patch: change, precon
 
 async function read(tx: Transaction, { method, read: wanted, ifNoneMatch, ifModifiedSince }: AskStep): Promise<Done> {
   const { type, id } = wanted ?? refuse('NOT_FOUND')
-  requirePermission(tx.actor, type, 'read')
+  requirePermission(tx.actor, type, 'read', 'r')
   const stored = await currentOf(tx, type, id)
   if (hasVersion({ ifNoneMatch, ifModifiedSince }, Number(stored.meta.versionId), new Date(stored.meta.lastUpdated))) return { status: '304', stored }
   return { status: '200', stored, ...(method === 'HEAD' ? {} : { shown: true }) }

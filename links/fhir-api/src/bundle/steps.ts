@@ -82,7 +82,7 @@ function read(setting: Setting, entry: BundleEntry, at: number): Step {
   if (method !== 'POST' && (id === undefined || id === '') && criteria === undefined) {
     return refuseBundle(`${where}.request.url`, `${method} needs Type/id, or Type?criteria.`)
   }
-  requirePermission(setting.caller.actor, type, 'write')
+  requirePermission(setting.caller.actor, type, 'write', method === 'POST' ? 'c' : method === 'DELETE' ? 'd' : 'u')
   const { ifMatch, ifNoneMatch, ifNoneExist } = request
   const condition = method === 'POST' ? ifNoneExist : id ? undefined : criteria
   return {

@@ -19,7 +19,7 @@ export const create: Interaction = {
   says: { conditionalCreate: true },
   async run(asked) {
     const { services, caller, type, resource } = asked
-    requirePermission(caller.actor, type, 'write')
+    requirePermission(caller.actor, type, 'write', 'c')
     const criteria = asked.header('if-none-exist')
     const condition = criteria === undefined ? undefined : conditionOf(asked, type, criteria)
     const { stored, done } = await services.transact(caller.actor, caller.origin, ({ tx }) => createResource(tx, resource, condition))

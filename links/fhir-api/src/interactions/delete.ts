@@ -25,7 +25,7 @@ async function deleteConditionally(tx: Transaction, condition: Condition, precon
 
 async function run(asked: Asked, work: (tx: Transaction, preconditions: Preconditions) => Promise<string | undefined>) {
   const { services, caller, type, request, reply } = asked
-  requirePermission(caller.actor, type, 'write')
+  requirePermission(caller.actor, type, 'write', 'd')
   const preconditions = preconditionsIn({ ifMatch: asked.header('if-match') })
   const version = await services.transact(caller.actor, caller.origin, ({ tx }) => work(tx, preconditions))
   if (version !== undefined) reply.header('etag', `W/"${version}"`)

@@ -86,7 +86,7 @@ function cursorAt({ type, row }: Version): string {
 /** Versions as a history Bundle, newest first unless `_sort` says otherwise. */
 async function readHistory(services: Services, caller: Caller, { type, id }: HistoryOf, request: { base: string; parameters: Parameters; handling: 'strict' | 'lenient' }): Promise<Buffer> {
   const { actor } = caller
-  if (type !== undefined) requirePermission(actor, type, 'read')
+  if (type !== undefined) requirePermission(actor, type, 'read', id === undefined ? 's' : 'r')
   const types = type === undefined ? resourceTypes.filter((one) => allows(actor.permissions, `fhir:${one}:read`)) : [type]
   if (types.length === 0) requirePermission(actor, '*', 'read')
   const { base, parameters, handling } = request

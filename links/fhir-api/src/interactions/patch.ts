@@ -55,9 +55,9 @@ async function patchConditionally(tx: Transaction, condition: Condition, patch: 
 
 async function run(asked: Asked, work: (tx: Transaction, patch: Patch, preconditions: Preconditions) => Promise<Stored<Resource>>) {
   const { services, caller, type, request } = asked
-  requirePermission(caller.actor, type, 'write')
+  requirePermission(caller.actor, type, 'write', 'u')
   // The answer shows the whole of what was changed in part.
-  requirePermission(caller.actor, type, 'read')
+  requirePermission(caller.actor, type, 'read', 'r')
   const preconditions = preconditionsIn({ ifMatch: asked.header('if-match') })
   const patch = patchIn(request.body, request.headers['content-type'])
   return sendStored(asked, await services.transact(caller.actor, caller.origin, ({ tx }) => work(tx, patch, preconditions)), 'updated')

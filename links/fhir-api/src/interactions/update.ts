@@ -41,7 +41,7 @@ export const update: Interaction = {
   says: { updateCreate: true },
   async run(asked) {
     const { services, caller, type, resource, id } = asked
-    requirePermission(caller.actor, type, 'write')
+    requirePermission(caller.actor, type, 'write', 'u')
     if (resource.id !== id) refuse('FHIR_ID_MISMATCH')
     const preconditions = preconditionsOf(asked)
     const { stored, created } = await services.transact(caller.actor, caller.origin, ({ tx }) => putResource(tx, resource, preconditions))
@@ -56,7 +56,7 @@ export const conditionalUpdate: Interaction = {
   says: { conditionalUpdate: true },
   async run(asked) {
     const { services, caller, type, resource, criteria } = asked
-    requirePermission(caller.actor, type, 'write')
+    requirePermission(caller.actor, type, 'write', 'u')
     const condition = conditionOf(asked, type, criteria)
     const preconditions = preconditionsOf(asked)
     const { stored, created } = await services.transact(caller.actor, caller.origin, ({ tx }) => updateConditionally(tx, resource, condition, preconditions))
