@@ -14,7 +14,7 @@ import { AlertBell } from './notification-list.tsx'
 import { PatientPalette } from './patient-search.tsx'
 import { useAllowed, useSession } from './session.tsx'
 import { LanguageSwitch } from './entrance.tsx'
-import { changeOver, isWardComputer } from './ward-computer.ts'
+import { changeOver, useIsWardComputer } from './ward-computer.ts'
 
 /** First letters of a name, without a title before it. */
 function initialsOf(name: string): string {
@@ -27,6 +27,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
   const { t } = useTranslation()
   const words = useWords()
   const language = useLanguage()
+  const isShared = useIsWardComputer()
   const navigate = useNavigate()
   const { session } = useSession()
   const allowed = useAllowed()
@@ -127,7 +128,7 @@ export function Layout({ portal, pages, active, children }: { portal: string; pa
                 <Menu.Item leftSection={<IconLock size={16} aria-hidden />} onClick={() => void lock('by-hand')}>
                   {t('lock.now')}
                 </Menu.Item>
-                {isWardComputer() && (
+                {isShared && (
                   <Menu.Item leftSection={<IconUsers size={16} aria-hidden />} onClick={() => void changeOver()}>
                     {t('ward.changeOver')}
                   </Menu.Item>

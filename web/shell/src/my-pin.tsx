@@ -8,7 +8,7 @@ import { formatDate, useLanguage } from './i18n.ts'
 import { ErrorNote, Waiting } from './page.tsx'
 import { useAllowed } from './session.tsx'
 import { useAction, useCommand } from './use-action.ts'
-import { askWardPeople, isWardComputer } from './ward-computer.ts'
+import { askWardPeople, useIsWardComputer } from './ward-computer.ts'
 
 /** PIN and badge for computers that a ward shares; and, for who may, making this one such a computer. */
 export function MyPin() {
@@ -17,7 +17,7 @@ export function MyPin() {
   const allowed = useAllowed()
   const { data, error, refetch, isPending } = useAction(myFactors, {})
   const [doing, setDoing] = useState<'pin' | 'badge' | 'computer'>()
-  const [isKnown, setKnown] = useState(isWardComputer())
+  const isKnown = useIsWardComputer()
   const dropPin = useCommand(removePin)
   const dropBadge = useCommand(removeBadge)
   const close = (): void => setDoing(undefined)
@@ -72,12 +72,7 @@ export function MyPin() {
         <BadgeForm onDone={close} />
       </Dialog>
       <Dialog opened={doing === 'computer'} onClose={close} title={t('ward.enrol')}>
-        <EnrolForm
-          onDone={() => {
-            setKnown(true)
-            close()
-          }}
-        />
+        <EnrolForm onDone={close} />
       </Dialog>
     </>
   )
