@@ -82,7 +82,7 @@ describe('who may import whom', () => {
     ['a portal that uses another portal', 'portals-stand-alone', 'portals/lab/src/home.tsx', "import { hub } from '@carespine/portal-hub/routes'\nexport const Home = () => <b hidden>{hub}</b>"],
     ['the shell that knows a portal', 'screens-know-no-portal', 'web/shell/src/app.ts', "import { hub } from '@carespine/portal-hub/routes'\nexport const x = hub"],
     ['a module that uses a link', 'links-are-leaves', 'modules/lab/src/send.ts', "import { resolve } from '@carespine/link-hl7v2/contract'\nexport const x = resolve"],
-    ['a portal that uses a link behind its contract', 'portals-see-contracts-of-links', 'portals/lab/src/send.ts', "import { listen } from '@carespine/link-hl7v2/listener'\nexport const x = listen"],
+    ['a portal that uses a link behind its contract', 'screens-see-contracts-of-links', 'portals/lab/src/send.ts', "import { listen } from '@carespine/link-hl7v2/listener'\nexport const x = listen"],
     ['a module that uses an app', 'apps-are-the-top', 'modules/lab/src/boot.ts', "import { start } from '@carespine/server/start'\nexport const x = start"],
     ['a path that leaves its package', 'no-way-out-of-a-package', 'modules/chart/src/read.ts', "import { release } from '../../lab/src/contract.ts'\nexport const x = release"],
     ['a file that is not there', 'everything-resolves', 'modules/chart/src/read.ts', "import { x } from './gone.ts'\nexport const y = x"],

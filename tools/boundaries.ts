@@ -86,14 +86,14 @@ const rules: IFlattenedRuleSet = {
       name: 'links-are-leaves',
       comment: 'Nothing imports a link except apps.',
       severity: 'error',
-      from: { path: '^(engine|modules|links|packs|web)/([^/]+)/' },
+      from: { path: '^(engine|modules|links|packs)/([^/]+)/' },
       to: { path: '^links/', pathNot: '^$1/$2/' },
     },
     {
-      name: 'portals-see-contracts-of-links',
-      comment: 'A portal that shows what a link keeps uses its contract.',
+      name: 'screens-see-contracts-of-links',
+      comment: 'A screen that shows what a link keeps uses its contract.',
       severity: 'error',
-      from: { path: '^portals/' },
+      from: { path: '^(portals|web)/' },
       to: { path: '^links/', pathNot: CONTRACTS },
     },
     {

@@ -39,7 +39,7 @@ export async function serveWebApp(app: FastifyInstance): Promise<void> {
       maxAge: '1y',
       decorateReply: false,
     })
-    for (const path of ['/', '/sign-in', '/setup', '/:portal', '/:portal/*']) {
+    for (const path of ['/', '/sign-in', '/setup', '/authorize', '/apps', '/:portal', '/:portal/*']) {
       web.get(path, async (request, reply) => {
         const { portal } = request.params as { portal?: string }
         const isKnown = portal === undefined || (PORTALS as readonly string[]).includes(portal)

@@ -13,6 +13,7 @@ import { unitText } from '@carespine/ui/unit-text'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { Lines, Reports, Section, VitalsTable } from './chart-sections.tsx'
+import { OpenApp } from './open-app.tsx'
 import { OrderForm } from './order-form.tsx'
 import { VitalsForm } from './vitals-form.tsx'
 
@@ -47,6 +48,7 @@ export function ChartPage() {
       banner={<PatientHeader patient={chart.patient} allergies={chart.allergies} noKnownAllergies={chart.noKnownAllergies} />}
       actions={
         <Group gap="xs">
+          <OpenApp patientId={id} encounterId={open?.id} />
           {open ? (
             <>
               <Button onClick={order.open}>{t('order.place')}</Button>

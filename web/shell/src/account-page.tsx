@@ -2,6 +2,7 @@ import { Paper, Stack, Text, Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { LanguageSwitch } from './entrance.tsx'
+import { MyApps } from './my-apps.tsx'
 import { MyFactors } from './my-factors.tsx'
 import { MyPin } from './my-pin.tsx'
 import { MySessions } from './my-sessions.tsx'
@@ -29,6 +30,9 @@ export function AccountPage() {
             <MyPin />
           </Section>
         )}
+        <Section title={t('account.apps')}>
+          <MyApps />
+        </Section>
         <Section title={t('shell.language')}>
           <div>
             <LanguageSwitch />

@@ -9,6 +9,7 @@ import { createRoot } from 'react-dom/client'
 import { useTranslation } from 'react-i18next'
 import { AccountPage } from './account-page.tsx'
 import { ApiError, hasSignedOut, onStanding } from './api.ts'
+import { AuthorizePage } from './authorize-page.tsx'
 import { FrontDoor } from './front-door.tsx'
 import { startI18n } from './i18n.ts'
 import { Layout } from './layout.tsx'
@@ -122,6 +123,13 @@ function Guarded() {
   )
 }
 
+/** Where apps send people to see what they have allowed: the account page of the portal that they are signed in to. */
+function OwnApps() {
+  const { session, known } = useSession()
+  if (!known) return <Waiting />
+  return session ? <Navigate to={`/${session.user.portal ?? 'hub'}/account`} /> : <Navigate to="/sign-in" search={{ back: '/patient/account' }} />
+}
+
 const views = new Map<string, ComponentType>()
 
 /** Parameters of the page that is open: `usePageParams('patients/$id').id`. */
@@ -146,6 +154,8 @@ export async function startApp(element: HTMLElement, portals: PortalLoaders): Pr
   const routes: AnyRoute[] = [
     createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignInPage }),
     createRoute({ getParentRoute: () => root, path: '/setup', component: SetUpPage }),
+    createRoute({ getParentRoute: () => root, path: '/authorize', component: AuthorizePage }),
+    createRoute({ getParentRoute: () => root, path: '/apps', component: OwnApps }),
     createRoute({ getParentRoute: () => root, path: '/', component: Guarded }),
     createRoute({ getParentRoute: () => root, path: '/$portal', component: Guarded }),
     createRoute({ getParentRoute: () => root, path: '/$portal/$', component: Guarded }),

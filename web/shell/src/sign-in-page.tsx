@@ -41,7 +41,8 @@ export function SignInPage() {
 
   const enter = async (): Promise<void> => {
     localStorage.setItem(LAST_PORTAL, portal)
-    await navigate({ to: back?.split('/')[1] === portal ? back : `/${portal}` })
+    // An app waits for whoever signs in, to whichever portal.
+    await navigate({ to: back?.split('/')[1] === portal || back === '/authorize' ? back : `/${portal}` })
   }
   const byPasskey = async (): Promise<void> => {
     setBusy(true)
