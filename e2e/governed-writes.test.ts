@@ -1,3 +1,4 @@
+import { recordConsent } from '@carespine/access/contract'
 import { startEncounter } from '@carespine/encounters/contract'
 import type { OperationOutcome, Resource } from '@carespine/fhir/resource'
 import { collectSpecimen, enterResults, receiveSpecimen, releaseResult } from '@carespine/lab/contract'
@@ -27,6 +28,7 @@ beforeAll(async () => {
   await lab.call(enterResults, { orderId, values: Object.entries(results).map(([code, value]) => ({ code, value })) })
   await lab.call(releaseResult, { orderId })
   await hospital.settle()
+  await hub.call(recordConsent, { patientId, kind: 'keep-apart' })
   for (const [type, rules] of hospital.hospital.services.store.governed) {
     const found = (await fhir.search(`/${type}?_count=100`)).entry?.flatMap(({ resource }) => (resource ? [resource as Resource] : [])) ?? []
     for (const { when } of rules) {

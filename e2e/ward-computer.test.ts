@@ -43,7 +43,7 @@ async function post(path: string, body: object, headers: Record<string, string> 
   const cookies = Object.fromEntries(response.headers.getSetCookie().map((line) => [line.split('=')[0] ?? '', line]))
   return { ...((await response.json()) as Answer), status: response.status, cookies }
 }
-const valueOf = (line: string | undefined): string => (line ?? '').split(';')[0] ?? ''
+const pairOf = (line: string | undefined): string => (line ?? '').split(';')[0] ?? ''
 const people = async (computer: string) => (await post('/api/auth/ward-computer/people', {}, { cookie: computer })) as unknown as WardPeople
 const goOn = (computer: string, who: object, pin: string, more: object = {}, cookie = '') => post('/api/auth/ward-computer/sign-in', { who, pin, ...more }, { cookie: `${computer}; ${cookie}` })
 const enrol = async (name: string, branch: 'main' | 'other' = 'main'): Promise<string> => {
@@ -51,7 +51,7 @@ const enrol = async (name: string, branch: 'main' | 'other' = 'main'): Promise<s
   const { status, cookies } = await post('/api/auth/ward-computer', { name }, { authorization: `Bearer ${admin.token}` })
   expect(status).toBe(200)
   expect(cookies.carespine_ward).toMatch(/HttpOnly.*SameSite=Strict|SameSite=Strict.*HttpOnly/)
-  return valueOf(cookies.carespine_ward)
+  return pairOf(cookies.carespine_ward)
 }
 
 describe('a computer that a ward shares', () => {

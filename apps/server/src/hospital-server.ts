@@ -71,9 +71,10 @@ export async function startHospital(config: Config, options: HospitalOptions): P
   const stopWatching = config.databaseUrl === undefined ? watchDisk(store, config.dataFolder, log) : undefined
   let sockets: Sockets | undefined
   const deliver = (hint: Hint): void => {
-    if (hint.name !== PERMISSIONS_CHANGED.name) return sockets?.deliver(hint)
-    authenticator.forgetActors()
-    sockets?.recheck()
+    if (hint.name === PERMISSIONS_CHANGED.name) {
+      authenticator.forgetActors()
+      sockets?.recheck()
+    } else sockets?.deliver(hint)
   }
   // On a database of its own a process has nobody to tell.
   const others =

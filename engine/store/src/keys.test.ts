@@ -119,7 +119,7 @@ describe('the keyring', () => {
   test('wraps nothing when its key-encryption key is no longer that of the others', async () => {
     const [old, next] = [randomBytes(32), randomBytes(32)].map((key) => key.toString('base64'))
     const entries = new Map<string, Buffer>()
-    const kept: KeyShelf = { ...shelf(), findSecret: async (name) => entries.get(name), keepSecret: async (name, wrapped) => (entries.set(name, wrapped), wrapped) }
+    const kept: KeyShelf = { ...shelf(), findSecret: async (name) => entries.get(name), keepSecret: async (name, wrapped) => entries.set(name, wrapped).get(name) ?? wrapped }
     const left = await Keyring.open(keysInEnvironment(old ?? ''), kept)
     const both = keysInEnvironment(`${next} ${old}`)
     const key = await both.unwrap(entries.get('index-key') as Buffer, 'index-key')

@@ -133,7 +133,7 @@ function isLive({ endsAt }: SigningKey, now: Date): boolean {
 }
 
 /** Remembers actors for a few seconds: an ended session or a closed account is noticed within this time. */
-export const ACTOR_SECONDS = 5
+const ACTOR_SECONDS = 5
 
 export class ActorCache {
   readonly #actors = new LRUCache<string, Promise<Actor>>({ max: 5000, ttl: ACTOR_SECONDS * 1000 })
