@@ -220,7 +220,7 @@ describe('what a patient says about sharing', () => {
     expect((await send(both, 'GET', `/Observation/${observation}`)).status).toBe(200)
     expect((await send(both, 'GET', `/Patient/${patient.patientId}`)).status).toBe(200)
     expect((await send(client, 'GET', `/Consent/${consentId}`)).body).toMatchObject({ status: 'active', provision: { type: 'deny' } })
-    expect((await send(client, 'PUT', `/Consent/${consentId}`, { ...(await send(client, 'GET', `/Consent/${consentId}`)).body, status: 'inactive' })).text).toContain('access.record-consent')
+    expect((await send(client, 'PUT', `/Consent/${consentId}`, { ...(await send(client, 'GET', `/Consent/${consentId}`)).body, status: 'inactive' })).text).toContain('/api/access/record-consent')
     expect((await desk.call(listConsents, { patientId: patient.patientId })).consents).toMatchObject([{ id: consentId, kind: 'keep-apart' }])
     await desk.call(withdrawConsent, { consentId })
     expect((await send(both, 'GET', `/Observation/${theirs}`)).status).toBe(200)

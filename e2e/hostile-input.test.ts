@@ -99,7 +99,8 @@ describe('every route', () => {
     expect(patterns).toEqual(expect.arrayContaining(['POST /fhir/R4/{type}', 'PUT /fhir/R4/{type}/{id}', 'POST /api/lab/release', 'POST /oauth2/token']))
     expect(routes.filter(({ open }) => open).map(({ pattern }) => pattern).toSorted()).toEqual([
       '/.well-known/jwks.json', '/.well-known/oauth-authorization-server', '/.well-known/openid-configuration', '/api/auth/login', '/api/auth/logout',
-      '/api/auth/refresh', '/api/auth/setup', '/fhir/R4/.well-known/smart-configuration', '/fhir/R4/metadata', '/oauth2/authorize',
+      '/api/auth/passkey', '/api/auth/passkey/options', '/api/auth/refresh', '/api/auth/second-step', '/api/auth/second-step/passkey',
+      '/api/auth/setup', '/api/auth/ward-computer/people', '/api/auth/ward-computer/sign-in', '/fhir/R4/.well-known/smart-configuration', '/fhir/R4/metadata', '/oauth2/authorize',
       '/oauth2/authorize', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/token',
     ])
   })
@@ -135,15 +136,16 @@ describe('every route', () => {
     const bodies: [string, string | Uint8Array<ArrayBuffer>, Record<string, string>, number[]][] = [
       ['cut short', '{"a":', json, [400]],
       ['empty', '', json, [400]],
-      ['an array', '[1,2]', json, [400, 401, 415]],
-      ['a text', '"x"', json, [400, 401, 415]],
+      // 403: what is for people refuses a client whatever it sends.
+      ['an array', '[1,2]', json, [400, 401, 403, 415]],
+      ['a text', '"x"', json, [400, 401, 403, 415]],
       ['deep arrays', deep('[', ']'), json, [400]],
       ['deep objects', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, json, [400]],
       ['a prototype', '{"__proto__":{"admin":true}}', json, [400]],
       ['bytes that are no UTF-8', new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]), json, [400]],
       ['XML', '<Patient/>', { 'content-type': 'application/fhir+xml' }, [400, 415]],
       ['a kind of nothing', 'x', { 'content-type': 'nonsense' }, [400, 415]],
-      ['plain text', 'hello', { 'content-type': 'text/plain' }, [400, 401, 415]],
+      ['plain text', 'hello', { 'content-type': 'text/plain' }, [400, 401, 403, 415]],
     ]
     for (const route of routes.filter(takesBody)) {
       for (const [what, body, headers, statuses] of bodies) {

@@ -30,7 +30,7 @@ const OPEN_PLACE = '/var/lib/carespine'
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_permissions: '0700',
-  max_connections: '60',
+  max_connections: '100',
   shared_buffers: '256MB',
   wal_compression: 'on',
   max_wal_size: '2GB',

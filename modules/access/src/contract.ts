@@ -169,13 +169,16 @@ export const Glass = z.object({
 })
 export type Glass = z.infer<typeof Glass>
 
+/** Where a page of the list ends: the time to the microsecond, and which of those at that time. */
+const GlassPlace = z.object({ at: z.iso.datetime({ offset: true }), id: z.uuid() })
+
 export const listGlasses = action({
   kind: 'query',
   name: 'access.glasses',
   allow: 'access.review',
   summary: 'Emergency access of the branches of the caller, latest first: to be reviewed, or all.',
-  input: z.object({ only: z.enum(['open', 'all']).default('open'), cursor: z.string().max(200).optional() }),
-  output: z.object({ glasses: z.array(Glass), next: z.string().optional() }),
+  input: z.object({ only: z.enum(['open', 'all']).default('open'), cursor: GlassPlace.optional() }),
+  output: z.object({ glasses: z.array(Glass), next: GlassPlace.optional() }),
 })
 
 export const reviewGlass = action({

@@ -66,11 +66,10 @@ interface GlassRow {
 }
 
 export const listGlassesQuery = query(listGlasses, async ({ only, cursor }, { view }) => {
-  const [at, after] = cursor?.split(' ') ?? []
   const rows = await view.sql<GlassRow>(
-    'select id::text, branch::text, person_name, about, reason, words, broken_at, broken_at::text as place, until, ended_at, verdict, reviewer_name, comment from access.glass ' +
+    `select id::text, branch::text, person_name, about, reason, words, broken_at, to_char(broken_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as place, until, ended_at, verdict, reviewer_name, comment from access.glass ` +
       "where ($1 = 'all' or verdict is null) and ($2::timestamptz is null or (broken_at, id) < ($2, $3::uuid)) order by broken_at desc, id desc limit $4",
-    [only, cursor === undefined ? null : decodeURIComponent(at ?? ''), after ?? null, PAGE + 1],
+    [only, cursor?.at ?? null, cursor?.id ?? null, PAGE + 1],
   )
   const shown = rows.slice(0, PAGE)
   const abouts = shown.map(({ about }) => openAbout(view, about))
@@ -91,7 +90,7 @@ export const listGlassesQuery = query(listGlasses, async ({ only, cursor }, { vi
       ...(reviewer_name === null ? {} : { reviewer: view.open(reviewer_name) }),
       ...(comment === null ? {} : { comment: view.open(comment) }),
     })),
-    ...(last ? { next: `${encodeURIComponent(last.place)} ${last.id}` } : {}),
+    ...(last ? { next: { at: last.place, id: last.id } } : {}),
   }
 })
 

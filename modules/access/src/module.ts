@@ -8,7 +8,7 @@ import { liftRestrictionCommand, listRestrictionsQuery, listTeamsQuery, restrict
 export const access = defineModule({
   name: 'access',
   migrations: new URL('../migrations/', import.meta.url),
-  owns: [{ type: 'Consent', when: isAboutSharing, instead: 'access.record-consent' }],
+  owns: [{ type: 'Consent', when: isAboutSharing, instead: 'POST /api/access/record-consent or /api/access/withdraw-consent' }],
   actions: [
     listTeamsQuery,
     saveTeamCommand,

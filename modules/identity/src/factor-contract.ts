@@ -32,6 +32,8 @@ export type SecondStep = z.infer<typeof SecondStep>
 
 export const SecondStepAnswer = z.object({ token: z.string().min(20).max(100), proof: Proof })
 export const SecondStepQuestion = SecondStepAnswer.pick({ token: true })
+export const Nothing = z.object({})
+
 export const PasskeySignIn = z.object({ portal: z.string().max(20), passkey: Signed })
 export const StepUp = z.object({ proof: Proof })
 /** What somebody can show at a step-up, and what their passkeys are to sign. */

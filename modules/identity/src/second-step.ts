@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Account, digest, findAccount } from './accounts.ts'
 import { type Admission, answerWith, begin, entryOf } from './admit.ts'
 import { type Desk, parse, schema } from './desk.ts'
-import { PasskeySignIn, SecondStepAnswer, SecondStepQuestion } from './factor-contract.ts'
+import { Nothing, PasskeySignIn, SecondStepAnswer, SecondStepQuestion } from './factor-contract.ts'
 import { passkeyToAsk, takePasskey } from './passkeys.ts'
 import { lookAt } from './second-factors.ts'
 
@@ -56,9 +56,10 @@ export function secondStepRoutes(app: FastifyInstance, desk: Desk): void {
     return { options }
   })
 
-  app.post('/api/auth/passkey/options', { ...open, schema: schema('What a passkey is to sign instead of the password') }, async (request) => ({
-    options: await desk.transact(request, 'identity.passkey', (tx) => passkeyToAsk(tx, 'sign-in', undefined, party, services.now())),
-  }))
+  app.post('/api/auth/passkey/options', { ...open, schema: schema('What a passkey is to sign instead of the password') }, async (request) => {
+    parse(Nothing, request.body)
+    return { options: await desk.transact(request, 'identity.passkey', (tx) => passkeyToAsk(tx, 'sign-in', undefined, party, services.now())) }
+  })
 
   app.post('/api/auth/passkey', { ...open, schema: schema('Sign in to a portal with a passkey alone') }, async (request, reply) => {
     const { portal, passkey } = parse(PasskeySignIn, request.body)

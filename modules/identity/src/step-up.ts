@@ -3,7 +3,7 @@ import type { Actor, ReadView, Transaction } from '@carespine/store/contract'
 import type { FastifyInstance } from 'fastify'
 import { type Account, findAccount } from './accounts.ts'
 import { type Desk, parse, schema } from './desk.ts'
-import { StepUp, type StepUpWays } from './factor-contract.ts'
+import { Nothing, StepUp, type StepUpWays } from './factor-contract.ts'
 import { passkeyToAsk } from './passkeys.ts'
 import { lookAt, methodsOf } from './second-factors.ts'
 
@@ -21,6 +21,7 @@ export function stepUpRoutes(app: FastifyInstance, desk: Desk): void {
 
   app.post('/api/auth/step-up/options', { ...options, schema: schema('By what the one who asks can prove who they are') }, async (request): Promise<StepUpWays> => {
     const { actor } = request
+    parse(Nothing, request.body)
     return await desk.transact(request, 'identity.step-up', async (tx) => {
       const account = await ownAccount(tx, actor)
       const methods = await methodsOf(tx, account.id)
