@@ -1,4 +1,5 @@
 import { recordConsent } from '@carespine/access/contract'
+import { signNote, startNote } from '@carespine/documents/contract'
 import { startEncounter } from '@carespine/encounters/contract'
 import type { OperationOutcome, Resource } from '@carespine/fhir/resource'
 import { collectSpecimen, enterResults, receiveSpecimen, releaseResult } from '@carespine/lab/contract'
@@ -19,6 +20,7 @@ beforeAll(async () => {
   const [hub, provider, lab] = [await hospital.signIn('hub'), await hospital.signIn('provider'), await hospital.signIn('lab')]
   const { patientId } = await hub.call(registerPatient, { name: { family: 'Governed', given: 'Gad' }, sex: 'male', birthDate: '1970-01-01' })
   const { encounterId } = await provider.call(startEncounter, { patientId })
+  await provider.call(signNote, await provider.call(startNote, { patientId, encounterId, kind: 'progress', sections: [{ code: 'plan', text: 'Rest' }] }))
   const { orders } = await provider.call(placeOrder, { encounterId, panels: ['cbc'] })
   const orderId = orders[0]?.orderId ?? ''
   await hospital.settle()
@@ -55,7 +57,7 @@ function waysOf(resource: Resource): { what: string; method: string; path: strin
     // A task is governed by its id, which a create gives anew.
     ...(type === 'Task' ? [] : [{ what: 'create', method: 'POST', path: `/${type}`, body: fresh }, { what: 'transaction create', method: 'POST', path: '/', body: bundle({ method: 'POST', url: type }, fresh) }]),
     { what: 'update', method: 'PUT', path, body: plain },
-    { what: 'update that hides whose it is', method: 'PUT', path, body: { ...plain, identifier: undefined, accessionIdentifier: undefined } },
+    { what: 'update that hides whose it is', method: 'PUT', path, body: { ...plain, identifier: undefined, accessionIdentifier: undefined, activity: undefined } },
     { what: 'conditional update', method: 'PUT', path: `/${type}?_id=${id}`, body: fresh },
     { what: 'JSON patch', method: 'PATCH', path, body: patch, headers: json },
     { what: 'FHIRPath patch', method: 'PATCH', path, body: withTag },

@@ -1,5 +1,6 @@
 import { access } from '@carespine/access'
 import { chart } from '@carespine/chart'
+import { documents } from '@carespine/documents'
 import { encounters } from '@carespine/encounters'
 import { createIdentity } from '@carespine/identity'
 import type { Config } from '@carespine/kit/config'
@@ -29,7 +30,7 @@ export function hospitalModules({ bulk = { importOrigins: [] }, sessions = {}, a
   const smart: ReturnType<typeof createSmart> = createSmart(identity.forApps, { ...(publicUrl === undefined ? {} : { publicUrl }), keyHosts: apps.keyHosts })
   return {
     identity,
-    modules: [identity.module, access, registration, createTerminology(), encounters, orders, lab, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk), smart.module],
+    modules: [identity.module, access, registration, createTerminology(), encounters, orders, lab, documents, notifications, chart, createSubscriptions(), createHl7v2(), createFhirApi(bulk), smart.module],
   }
 }
 

@@ -23,6 +23,8 @@ export interface Action<I extends z.ZodType = z.ZodType, O extends z.ZodType = z
   stepUp?: number
   /** Input or answer hold a secret: nothing of them is kept for a repetition, an `Idempotency-Key` is passed over. */
   secret?: true
+  /** Its input has `version`, which the route also takes as `If-Match: W/"3"`; then another version is answered with 412. */
+  takesIfMatch?: true
   input: I
   output: O
 }

@@ -156,7 +156,10 @@ function deriveRoute(api: FastifyInstance, services: Running, module: string, na
           ? {
               headers: {
                 type: 'object',
-                properties: { 'idempotency-key': { type: 'string', description: 'The same key repeats nothing.' } },
+                properties: {
+                  'idempotency-key': { type: 'string', description: 'The same key repeats nothing.' },
+                  ...(action.takesIfMatch ? { 'if-match': { type: 'string', description: 'The version that was read, as `W/"3"`: instead of `version`.' } } : {}),
+                },
               },
             }
           : {}),
@@ -165,13 +168,26 @@ function deriveRoute(api: FastifyInstance, services: Running, module: string, na
     async (request) => {
       const origin = { ...request.origin, action: name, module }
       const key = request.headers['idempotency-key']
+      const body = action.takesIfMatch ? withVersion(request) : request.body
       const idempotency =
         isRepeatable && typeof key === 'string' && key.length > 0
-          ? { idempotency: { key, request: JSON.stringify(request.body ?? {}) } }
+          ? { idempotency: { key, request: JSON.stringify(body ?? {}) } }
           : {}
-      return (await services.performFor(name, request.body, request.actor, origin, idempotency)) ?? {}
+      return (await services.performFor(name, body, request.actor, origin, idempotency)) ?? {}
     },
   )
+}
+
+/** The input with the version of `If-Match` (RFC 9110, 13.1.1). */
+function withVersion({ headers, body }: FastifyRequest): unknown {
+  const given = headers['if-match']
+  if (given === undefined || typeof body !== 'object' || body === null) return body
+  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(given.trim())?.[1]
+  const said = (body as { version?: unknown }).version
+  if (version === undefined || (said !== undefined && said !== version)) {
+    refuse('INPUT_INVALID', { fields: [{ field: 'If-Match', problem: 'give one version as W/"3", and no other one in the body' }] })
+  }
+  return { ...body, version }
 }
 
 interface Answer {
@@ -196,7 +212,7 @@ export function answerTo(
   const details = Object.keys(refusal.details).length > 0 ? { details: refusal.details } : {}
   const retryAfter = known.status === 429 ? Number(refusal.details.retryAfter ?? 30) : known.status === 503 ? 2 : undefined
   return {
-    status: STATUS_OF_TRANSPORT[refusal.code] ?? known.status,
+    status: refusal.code === 'RECORD_VERSION_CONFLICT' && request.headers['if-match'] !== undefined ? 412 : (STATUS_OF_TRANSPORT[refusal.code] ?? known.status),
     body: { code: refusal.code, message: known.message, ...details, correlationId },
     ...(retryAfter === undefined ? {} : { retryAfter }),
   }

@@ -138,6 +138,8 @@ export interface ReadView {
   select(query: SearchQuery): Promise<Stored<Resource>[]>
   /** Version of a resource, deleted ones included; undefined when there is none that the actor may see. */
   versionOf(type: ResourceType, id: string): Promise<{ version: string; deleted: boolean } | undefined>
+  /** Every version of a resource that is not deleted, latest first; the 500 latest when there are more. */
+  versions<T extends ResourceType>(type: T, id: string): Promise<Stored<ResourceOf<T>>[]>
   /** Adds the audit entry for patient data that come from a module's own tables. Ids of the patients shown. */
   noteRead(patients: readonly string[]): void
   /** Plain SQL on a module's own tables, under row-level security. Commits with the unit of work. */

@@ -191,6 +191,9 @@ export class Store {
       try {
         return await this.#attempt(actor, origin, run, { ...options, ...(now ? { now } : {}) })
       } catch (error) {
+        // The same request may have been done between the look for its answer and the reading it was refused by.
+        const meanwhile = options.idempotency && error instanceof Refusal ? await this.#answered<T>(actor, origin, options.idempotency) : undefined
+        if (meanwhile) return meanwhile.answer
         const again = isConflict(error) || (options.idempotency && isKeyTaken(error))
         if (!again || attempt === 5) throw error instanceof Error ? conflictRefusal(error) : error
         await new Promise((resolve) => setTimeout(resolve, 2 ** attempt + Math.random() * 10))

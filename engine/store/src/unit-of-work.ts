@@ -25,6 +25,7 @@ import {
 import type { Scope, Session } from './database.ts'
 import { lookUpWithin } from './look-up.ts'
 import { changeOf, type Envelope, envelopeOf, type Pending, planEvent, planWrite } from './plan-write.ts'
+import { readVersions } from './read-history.ts'
 import type { StoredRow } from './read-records.ts'
 import { refuse, storeRefusal } from './refusal.ts'
 import { searchOf } from './search-input.ts'
@@ -32,6 +33,7 @@ import type { Store } from './store.ts'
 
 /** Resources after which others get their turn. */
 const TURN = 50
+const MOST_VERSIONS = 500
 /** Module name of an import; no route carries it. */
 const IMPORT = 'import'
 
@@ -99,6 +101,14 @@ export class UnitOfWork implements Transaction {
   async versionOf(type: ResourceType, id: string): Promise<{ version: string; deleted: boolean } | undefined> {
     const known = await this.#current(type, id, 'peek')
     return known && { version: String(known.row.version), deleted: known.row.deleted }
+  }
+
+  async versions<T extends ResourceType>(type: T, id: string): Promise<Stored<ResourceOf<T>>[]> {
+    const versions = await readVersions(this.#store, this.scope, { types: [type], id, limit: MOST_VERSIONS })
+    const [latest] = versions
+    if (!latest || latest.row.deleted) return []
+    this.#auditRead({ resourceType: type, resource: idKey(id), patient: latest.row.patient ?? undefined })
+    return versions.flatMap(({ row }) => (row.deleted ? [] : [readJson(this.#store.bodyOf(type, row).toString()) as Stored<ResourceOf<T>>]))
   }
 
   async #current(type: ResourceType, id: string, purpose: 'show' | 'peek' = 'show'): Promise<Known | undefined> {

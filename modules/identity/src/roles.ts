@@ -1,5 +1,5 @@
 // What each role may do. `*` at the end covers what follows, between colons one resource type.
-const readChart = ['registration.read', 'encounters.read', 'orders.read', 'lab.read', 'chart.read', 'fhir:*:read']
+const readChart = ['registration.read', 'encounters.read', 'orders.read', 'lab.read', 'chart.read', 'documents.read', 'fhir:*:read']
 /** For everybody who works or is treated here. */
 const everyone = ['notifications.*', 'terminology.read']
 
@@ -8,8 +8,8 @@ const clinicalTypes = ['Observation', 'Condition', 'AllergyIntolerance', 'Medica
 const permissions: Readonly<Record<string, readonly string[]>> = {
   hub: ['registration.*', 'access.consent', 'encounters.*', 'orders.read', 'fhir:Patient:*', 'fhir:Encounter:read', ...everyone],
   patient: ['chart.read', 'registration.read', 'lab.read', 'fhir:*:read', ...everyone],
-  provider: [...readChart, 'access.break-glass', 'access.consent', 'registration.write', 'encounters.*', 'orders.*', ...everyone, ...clinicalTypes.map((type) => `fhir:${type}:write`)],
-  nurse: [...readChart, 'access.break-glass', 'encounters.*', 'registration.write', 'lab.collect', ...everyone, 'fhir:Observation:write'],
+  provider: [...readChart, 'access.break-glass', 'access.consent', 'registration.write', 'encounters.*', 'orders.*', 'documents.*', ...everyone, ...clinicalTypes.map((type) => `fhir:${type}:write`)],
+  nurse: [...readChart, 'access.break-glass', 'encounters.*', 'registration.write', 'lab.collect', 'documents.*', ...everyone, 'fhir:Observation:write'],
   lab: ['registration.read', 'encounters.read', 'orders.read', 'lab.*', 'hl7v2.*', 'fhir:*:read', ...everyone],
   pharmacy: [...readChart, ...everyone],
   radiology: [...readChart, ...everyone],
