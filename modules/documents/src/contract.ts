@@ -74,6 +74,9 @@ export const Revision = z.object({
 })
 export type Revision = z.infer<typeof Revision>
 
+/** A signature stands for the person: they proved within so many minutes who they are. */
+const FRESH_MINUTES = 30
+
 const Changed = z.object({ noteId: z.string(), version: z.string(), state: NoteState })
 
 export const startNote = action({
@@ -99,6 +102,7 @@ export const signNote = action({
   kind: 'command',
   name: 'documents.sign',
   allow: 'documents.sign',
+  stepUp: FRESH_MINUTES,
   summary: 'Signs a draft of one’s own. What somebody under supervision writes then waits for a co-signature.',
   takesIfMatch: true,
   input: z.object({ noteId: z.string(), version: Version }),
@@ -109,6 +113,7 @@ export const coSignNote = action({
   kind: 'command',
   name: 'documents.co-sign',
   allow: 'documents.sign',
+  stepUp: FRESH_MINUTES,
   summary: 'Takes responsibility for a note that somebody under supervision has signed.',
   takesIfMatch: true,
   input: z.object({ noteId: z.string(), version: Version }),

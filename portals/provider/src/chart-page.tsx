@@ -14,6 +14,7 @@ import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { Lines, Reports, Section, VitalsTable } from './chart-sections.tsx'
 import { OpenApp } from './open-app.tsx'
+import { NotesSection } from './note-lists.tsx'
 import { OrderForm } from './order-form.tsx'
 import { VitalsForm } from './vitals-form.tsx'
 
@@ -88,6 +89,7 @@ export function ChartPage() {
           </Section>
         </Stack>
         <Stack gap="sm">
+          <NotesSection patientId={id} encounterId={open?.id} />
           <Section title={t('chart.problems')} count={chart.counters.problems}>
             <Lines items={chart.problems.map(({ id: key, name, nameArabic, onset }) => ({ key, text: words(name, nameArabic), side: formatDate(onset, language) }))} />
           </Section>

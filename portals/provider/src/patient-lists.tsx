@@ -16,7 +16,7 @@ import { useTranslation } from 'react-i18next'
 import { ReportBadge } from './chart-sections.tsx'
 
 /** A list about one patient, with the patient above it and the way back to the chart. */
-function AboutPatient({ patientId, title, children }: { patientId: string; title: string; children: ReactNode }) {
+export function AboutPatient({ patientId, title, children }: { patientId: string; title: string; children: ReactNode }) {
   const { t } = useTranslation()
   const { data } = useAction(getBanner, { patientId })
   return (
