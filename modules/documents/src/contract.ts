@@ -233,6 +233,6 @@ export const refusals = {
   DOCUMENTS_UNCHANGED: { status: 422, message: 'The text is what it was. Change it, or leave it.' },
   DOCUMENTS_DAMAGED: {
     status: 409,
-    message: 'What is stored is not what was signed. Nothing can be added to it; your IT department has been told.',
+    message: 'What is stored is not what was signed. Nothing can be added to it. Tell your IT department.',
   },
 } as const

@@ -102,7 +102,7 @@ export function addendumSection(text: string, by: Who, now: Date): CompositionSe
 }
 
 /** What people sign: everything that is shown of a note and means something. Its SHA-256, in the canonical form of RFC 8785, as RFC 6920 names it. */
-export function contentHashOf(note: Composition): string {
+function contentHashOf(note: Composition): string {
   const { type, title, subject, encounter, date, author, section } = note
   const referred = (references: readonly Reference[] | undefined): (string | undefined)[] => (references ?? []).map(({ reference }) => reference)
   const shown = {

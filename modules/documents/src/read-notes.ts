@@ -23,7 +23,7 @@ async function noteOfOurs(view: ReadView, id: string): Promise<Stored<Compositio
   return isOurs(note) ? note : refuse('RECORD_NOT_FOUND', { resourceType: 'Composition' })
 }
 
-/** Keeps that somebody met a damaged note; `tellOfDamage` says so to those who have to know. */
+/** Keeps that somebody met a damaged note: it is counted, and `tellOfDamage` leaves an event. */
 async function noteDamage(view: ReadView, note: Stored<Composition>, now: Date): Promise<void> {
   await view.sql('insert into documents.damage (branch, note, version, found_at) values ($1, $2, $3, $4) on conflict do nothing', [
     view.actor.branch,

@@ -1,9 +1,9 @@
 import { Box, Paper, SimpleGrid, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
 import type { Revision } from '@carespine/documents/contract'
-import { compareTexts, type Run } from '@carespine/documents/compare-texts'
 import { useWords } from '@carespine/shell/i18n'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
+import { compareTexts, type Run } from './compare-texts.ts'
 
 type Texts = Pick<Revision, 'sections' | 'addendumTexts'>
 
@@ -76,11 +76,9 @@ function Side({ runs, side }: { runs: readonly Run[]; side: 'before' | 'after' }
   const shown = runs.filter((run) => run.side === 'both' || run.side === side)
   if (shown.every(({ text }) => text === '')) return <Text span size="sm" c="dimmed">{t('note.empty')}</Text>
   return shown.map((run, at) => {
-    // biome-ignore lint/suspicious/noArrayIndexKey: runs have no other name
     if (run.side === 'both') return <bdi key={at}>{run.text}</bdi>
     const Mark = side === 'before' ? 'del' : 'ins'
     return (
-      // biome-ignore lint/suspicious/noArrayIndexKey: runs have no other name
       <bdi key={at}>
         <Mark className={side === 'before' ? 'taken-out' : 'put-in'}>
           <VisuallyHidden component="span">{t(side === 'before' ? 'note.takenOut' : 'note.putIn')} </VisuallyHidden>

@@ -27,7 +27,6 @@ export function Words({ text }: { text: string }) {
   return (
     <Box>
       {text.split('\n').map((line, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines have no other name
         <Text key={at} size="sm" component="p" dir="auto" m={0} mih="1.4em" style={{ overflowWrap: 'anywhere', textAlign: 'start' }}>
           {line}
         </Text>

@@ -69,7 +69,6 @@ function Draft({ note }: { note: Note }) {
     if (state !== 'changed' || theirs !== undefined || error !== undefined) return
     const timer = setTimeout(() => void saver.current(), PAUSE)
     return () => clearTimeout(timer)
-    // biome-ignore lint/correctness/useExhaustiveDependencies: the pause begins anew with each change of the text
   }, [state, theirs, error, written])
   useEffect(() => {
     if (state === 'saved') return
