@@ -134,6 +134,13 @@ describe.each(['en', 'ar'] as const)('a blood count from the desk to the live al
     await look(provider, 'provider-unclaimed')
     await provider.keyboard.press('Enter')
     await provider.getByText(words.provider.noneUnclaimed).waitFor()
+    // As a scanner types: Enter comes before anybody was found.
+    await provider.keyboard.press('Control+k')
+    await provider.getByRole('combobox', { name: words.search.label }).waitFor()
+    await provider.keyboard.type(person.phone)
+    await provider.keyboard.press('Enter')
+    await provider.waitForURL('**/provider/patients/*')
+    await provider.getByRole('link', { name: words.provider.menu.today }).click()
     await provider.getByRole('radio', { name: words.provider.mine }).focus()
     await provider.keyboard.press('Space')
     await provider.getByRole('link', { name: person.shown }).focus()

@@ -4,7 +4,7 @@ import { type PatientSummary, searchPatients } from '@carespine/registration/con
 import { VirtualRows } from '@carespine/ui/virtual-rows'
 import { IconSearch } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Dialog } from './dialog.tsx'
 import { useWords } from './i18n.ts'
@@ -49,6 +49,11 @@ interface PatientSearchProps {
 export function PatientSearch({ onChoose, onLeave, autoFocus = false, scroll = { maxHeight: '55vh' }, whenNobody }: PatientSearchProps) {
   const { t } = useTranslation()
   const id = useId()
+  const field = useRef<HTMLInputElement>(null)
+  // At once: a dialog gives the focus when it has come in, and the letters typed until then were lost.
+  useLayoutEffect(() => {
+    if (autoFocus) field.current?.focus()
+  }, [autoFocus])
   const [text, setText] = useState('')
   const [asked] = useDebouncedValue(text.trim(), 160)
   const { rows, first, more, error, isStale, isFetching, retry } = usePages(searchPatients, { text: asked, limit: 30 }, { rowsOf: ({ patients }) => patients, keyOf: (patient) => patient.id })
@@ -56,6 +61,13 @@ export function PatientSearch({ onChoose, onLeave, autoFocus = false, scroll = {
   // While the list is still that of an earlier text, Enter would open somebody who was not meant.
   const isCurrent = text.trim() === asked && !isStale && first !== undefined
   useEffect(() => setActive(asked === '' ? -1 : 0), [asked, isStale])
+  // Enter that came before the answer, as a scanner sends it, opens who is found when that is one person alone.
+  const [entered, setEntered] = useState<string>()
+  useEffect(() => {
+    if (entered === undefined || !isCurrent) return
+    setEntered(undefined)
+    if (entered === asked && rows.length === 1 && rows[0]) onChoose(rows[0])
+  }, [entered, isCurrent, asked, rows, onChoose])
   const onKey = (event: KeyboardEvent): void => {
     if (event.nativeEvent.isComposing) return
     const move: Readonly<Record<string, number>> = { ArrowDown: Math.min(rows.length - 1, active + 1), ArrowUp: Math.max(0, active - 1), PageDown: Math.min(rows.length - 1, active + 8), PageUp: Math.max(0, active - 8) }
@@ -67,12 +79,14 @@ export function PatientSearch({ onChoose, onLeave, autoFocus = false, scroll = {
       event.preventDefault()
       event.stopPropagation()
       const chosen = rows[active]
-      if (isCurrent && chosen) onChoose(chosen)
+      if (!isCurrent) setEntered(text.trim())
+      else if (chosen) onChoose(chosen)
     }
   }
   return (
     <Stack gap="sm">
       <TextInput
+        ref={field}
         role="combobox"
         aria-expanded={rows.length > 0}
         aria-controls={`${id}-list`}
