@@ -1,8 +1,11 @@
 import { isIP } from 'node:net'
-import { type AuthenticationResponseJSON, generateAuthenticationOptions, generateRegistrationOptions, type RegistrationResponseJSON, verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server'
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import { SHARED_BRANCH, type ReadView, type Transaction } from '@carespine/store/contract'
 import { type Account, digest } from './accounts.ts'
 import type { Passkey } from './factor-contract.ts'
+
+/** Loaded with the first passkey: it takes 27 MB, and most servers start without asking for one. */
+const webauthn = () => import('@simplewebauthn/server')
 
 /** Minutes to answer a challenge in. */
 const MINUTES = 5
@@ -56,7 +59,7 @@ export async function passkeysOf(view: ReadView, user: string): Promise<Passkey[
 /** What a browser needs to make a passkey that can also sign in by itself, where the authenticator is able to. */
 export async function passkeyToMake(tx: Transaction, account: Account, party: RelyingParty, now: Date): Promise<Record<string, unknown>> {
   const known = await rowsOf(tx, account.id)
-  const options = await generateRegistrationOptions({
+  const options = await (await webauthn()).generateRegistrationOptions({
     rpName: 'Carespine',
     rpID: party.id,
     userID: new Uint8Array(Buffer.from(account.id)),
@@ -72,7 +75,7 @@ export async function passkeyToMake(tx: Transaction, account: Account, party: Re
 
 /** Keeps a passkey that was made for the challenge of its account. True when it was. */
 export async function keepPasskey(tx: Transaction, account: Account, { name, response, party, now }: { name: string; response: unknown; party: RelyingParty; now: Date }): Promise<boolean> {
-  const made = await verified(response, party, (expected) => verifyRegistrationResponse({ ...expected, response: response as RegistrationResponseJSON, requireUserVerification: false }))
+  const made = await verified(response, party, async (expected) => (await webauthn()).verifyRegistrationResponse({ ...expected, response: response as RegistrationResponseJSON, requireUserVerification: false }))
   if (!made?.registrationInfo || !(await takeChallenge(tx, made.challenge, 'add', account.id, now))) return false
   const { id, publicKey, counter, transports = [] } = made.registrationInfo.credential
   const kept = await tx.sql(
@@ -85,7 +88,7 @@ export async function keepPasskey(tx: Transaction, account: Account, { name, res
 /** What a browser needs to sign with a passkey: one of an account, or without one any that it has for this host. */
 export async function passkeyToAsk(tx: Transaction, purpose: Purpose, user: string | undefined, party: RelyingParty, now: Date): Promise<Record<string, unknown>> {
   const known = user === undefined ? [] : await rowsOf(tx, user)
-  const options = await generateAuthenticationOptions({
+  const options = await (await webauthn()).generateAuthenticationOptions({
     rpID: party.id,
     userVerification: user === undefined ? 'required' : 'preferred',
     allowCredentials: known.map(({ id, transports }) => ({ id, transports })),
@@ -103,8 +106,8 @@ export async function takePasskey(tx: Transaction, response: unknown, { purpose,
   const signed = response as AuthenticationResponseJSON
   const [row] = await tx.sql<PasskeyRow>('select * from identity.passkey where id = $1 and ($2::uuid is null or user_id = $2) for update', [signed.id, user ?? null])
   if (!row) return undefined
-  const proof = await verified(signed, party, (expected) =>
-    verifyAuthenticationResponse({
+  const proof = await verified(signed, party, async (expected) =>
+    (await webauthn()).verifyAuthenticationResponse({
       ...expected,
       response: signed,
       credential: { id: row.id, publicKey: new Uint8Array(row.public_key), counter: Number(row.counter), transports: row.transports as never },
